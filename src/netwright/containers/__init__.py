@@ -1,0 +1,1 @@
+"""Containers, images and volumes: the enabler around the network engine, which knows nothing of it."""

@@ -1,0 +1,1 @@
+"""The only writers of network state: networks, endpoints, sandboxes, the firewall, reconciliation."""

@@ -1,0 +1,1 @@
+"""Names: the files a sandbox reads (hosts, resolv.conf) and, later, the resolver."""

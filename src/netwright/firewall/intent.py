@@ -1,0 +1,90 @@
+"""What should be true of traffic, without a word on rules.
+
+Intents are independent facts: adding or removing one never changes the meaning of another, so their order cannot
+matter and a change costs what it changes. A backend renders each into elements (nftables) or rules (iptables).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+
+from netwright.model.addressing import IPAddress, Mac
+from netwright.model.ports import Protocol
+
+
+class GatewayMode(StrEnum):
+    """How a network of one family meets the outside (Docker's `com.docker.network.bridge.gateway_mode_ipv4`)."""
+
+    NAT = "nat"
+    NAT_UNPROTECTED = "nat-unprotected"
+    ROUTED = "routed"
+    ISOLATED = "isolated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkIntent:
+    """One family of a bridge network.
+
+    `masquerade` hides container addresses behind the host's on the way out (`snat_to` names one, else the leaving
+    interface's is taken). `icc` False closes the bridge between its own ports. `loopback` lets 127.0.0.1's published
+    ports in. `direct` leaves container addresses reachable from everywhere, for published ports.
+    """
+
+    network: str
+    bridge: str
+    subnet: IPv4Network | IPv6Network
+    mode: GatewayMode = GatewayMode.NAT
+    internal: bool = False
+    icc: bool = True
+    masquerade: bool = True
+    snat_to: IPAddress | None = None
+    trusted: tuple[str, ...] = ()
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointIntent:
+    """One family's address of an endpoint: who may send with it, and that strangers may not reach it directly."""
+
+    network: str
+    bridge: str
+    port: str
+    mac: Mac
+    address: IPAddress
+    mode: GatewayMode = GatewayMode.NAT
+    internal: bool = False
+    trusted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortIntent:
+    """A run of published ports: host ports `first`..`last` lead to `to_first`.. of a container.
+
+    `host_ip` unspecified (0.0.0.0 or ::) stands for every address of the host. In routed mode there is no host side:
+    `first` is 0 and only `to_first`..`to_first + last - first` are opened.
+    """
+
+    network: str
+    bridge: str
+    protocol: Protocol
+    host_ip: IPAddress
+    first: int
+    last: int
+    to_address: IPAddress
+    to_first: int
+    mode: GatewayMode = GatewayMode.NAT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkIntent:
+    """An exception to `icc=False`: `parent` may reach this port of `child` (Docker's legacy links)."""
+
+    network: str
+    bridge: str
+    parent: IPAddress
+    child: IPAddress
+    protocol: Protocol
+    port: int
+
+
+Intent = NetworkIntent | EndpointIntent | PortIntent | LinkIntent

@@ -1,0 +1,1 @@
+"""The doors: daemon and command line."""

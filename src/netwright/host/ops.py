@@ -1,0 +1,267 @@
+"""Everything that can be done to the machine, as frozen values.
+
+An operation is atomic in the kernel, or its inverse undoes any part of it. `inverse()` is what takes it back; inverses
+are content with work already undone, so that a sweep and a rollback may meet. `None` means that nothing needs taking
+back, because a larger thing (a namespace, a table) takes it along.
+
+Interfaces are named. `netns` is the path of a pinned namespace; None is the namespace that the engine runs in.
+`group` is the tag: every link of ours is created in the link group of its engine (`ip link show group N`), which is
+set by the same kernel request that makes the link, so there is no moment without it.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface
+
+from netwright.model.addressing import IPAddress, IPNetwork, Mac
+from netwright.model.ports import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One change of the machine."""
+
+    def inverse(self) -> "Op | None":
+        """Return the operation that takes this one back, if one is needed."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateNamespace(Op):
+    """Make a network namespace and pin it at `path`.
+
+    With `lo` up and IPv6 off by default for interfaces that come later.
+    """
+
+    path: str
+
+    def inverse(self) -> Op:
+        return DeleteNamespace(path=self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteNamespace(Op):
+    """Unpin a namespace; the kernel removes it with all its links when nobody uses it any more."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddBridge(Op):
+    """Make a bridge, with IPv6 router advertisements ignored on it; it is still down and has no address."""
+
+    name: str
+    mac: Mac
+    mtu: int
+    group: int
+
+    def inverse(self) -> Op:
+        return DeleteLink(name=self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddVeth(Op):
+    """Make a veth pair in one request: the host end up and on a bridge, the other end down inside a namespace."""
+
+    host_name: str
+    host_mac: Mac
+    bridge: str
+    name: str
+    mac: Mac
+    netns: str
+    mtu: int
+    group: int
+    hairpin: bool = True
+
+    def inverse(self) -> Op:
+        return DeleteLink(name=self.host_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteLink(Op):
+    """Take a link out of service at once; its name and its addresses are free when this returns.
+
+    Content when there is none. The kernel frees its memory in the background.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLinkUp(Op):
+    """Bring a link up."""
+
+    name: str
+    netns: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLinkMtu(Op):
+    """Set a link's MTU, in bytes."""
+
+    name: str
+    mtu: int
+    netns: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddAddress(Op):
+    """Give a link an address; content when it has it. IPv6 addresses skip duplicate detection (IFA_F_NODAD)."""
+
+    link: str
+    address: IPv4Interface | IPv6Interface
+    netns: str | None = None
+
+    def inverse(self) -> Op:
+        return DeleteAddress(link=self.link, address=self.address, netns=self.netns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteAddress(Op):
+    """Take an address from a link; content when it has it not, or when the link is gone."""
+
+    link: str
+    address: IPv4Interface | IPv6Interface
+    netns: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceRoute(Op):
+    """Set the route to a destination (None is the default route of the gateway's or link's family).
+
+    Through a gateway, or on-link where `gateway` is None. `version` is 4 or 6.
+    """
+
+    version: int
+    destination: IPNetwork | None
+    gateway: IPAddress | None
+    link: str
+    netns: str | None = None
+
+    def inverse(self) -> Op:
+        return DeleteRoute(
+            version=self.version,
+            destination=self.destination,
+            link=self.link,
+            netns=self.netns,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteRoute(Op):
+    """Remove a route; content when there is none."""
+
+    version: int
+    destination: IPNetwork | None
+    link: str
+    netns: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSysctl(Op):
+    """Write a sysctl, named with slashes below /proc/sys: `net/ipv4/conf/docker0/route_localnet`.
+
+    `optional` is for keys that a kernel may lack: their absence is no failure.
+    """
+
+    key: str
+    value: str
+    netns: str | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnounceAddress(Op):
+    """Tell the neighbours of a link who has these addresses now (gratuitous ARP, unsolicited neighbour advertisement).
+
+    `count` messages, the first at once, the others `interval` milliseconds apart in the background.
+    """
+
+    link: str
+    mac: Mac
+    addresses: tuple[IPAddress, ...]
+    netns: str
+    count: int = 3
+    interval: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldPort(Op):
+    """Bind a socket to a host address and port, and keep it, so that nobody else can have the port.
+
+    Fails with EADDRINUSE where somebody has it. The socket outlives the engine's process.
+    """
+
+    protocol: Protocol
+    address: IPAddress
+    port: int
+
+    def inverse(self) -> Op:
+        return ReleasePort(protocol=self.protocol, address=self.address, port=self.port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePort(Op):
+    """Close the socket that holds a port, and end its relay; content when it is not held."""
+
+    protocol: Protocol
+    address: IPAddress
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayPort(Op):
+    """Let what arrives on a held port be carried to a container by a process instead of by the kernel."""
+
+    protocol: Protocol
+    address: IPAddress
+    port: int
+    to_address: IPAddress
+    to_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetFlows(Op):
+    """Delete the connection tracking entries whose original destination is this address and port.
+
+    Needed whenever the meaning of a published port changes: a UDP sender that never pauses would keep its old
+    translation for ever. `address` None stands for any.
+    """
+
+    protocol: Protocol
+    address: IPAddress | None
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NftTransaction(Op):
+    """Carry out nftables commands (nft's own syntax, one a line) as one transaction: all or none."""
+
+    commands: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IptablesTransaction(Op):
+    """Feed a text to iptables-restore --noflush, or ip6tables-restore for version 6: all or none for each table."""
+
+    version: int
+    rules: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount(Op):
+    """Mount a file system; content when `target` is a mount point already."""
+
+    source: str
+    target: str
+    type: str
+    options: str = ""
+
+    def inverse(self) -> Op:
+        return Unmount(target=self.target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmount(Op):
+    """Detach a mount; content when there is none."""
+
+    target: str

@@ -1,0 +1,122 @@
+"""Everything that can be asked of the machine without changing it, as frozen values that name their answer."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from netwright.model.addressing import IPAddress, IPInterface, IPNetwork, Mac
+from netwright.model.ports import Protocol
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T_co]):
+    """One question to the machine, answered by a T_co."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A network interface as the kernel shows it."""
+
+    index: int
+    name: str
+    kind: str
+    mac: Mac | None
+    mtu: int
+    group: int
+    up: bool
+    master: int
+    peer_netns: int | None
+    addresses: tuple[IPInterface, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route of a main table; `destination` of length 0 is a default route."""
+
+    destination: IPNetwork
+    gateway: IPAddress | None
+    link: str
+    on_link: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Links(Query[tuple[Link, ...]]):
+    """All interfaces with their addresses, of the engine's namespace or a pinned one."""
+
+    netns: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Routes(Query[tuple[Route, ...]]):
+    """All unicast routes of the main table, both families."""
+
+    netns: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl(Query[str | None]):
+    """The value of a sysctl, or None where the kernel has no such key."""
+
+    key: str
+    netns: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Namespaces(Query[tuple[str, ...]]):
+    """The paths below a directory at which a network namespace is pinned."""
+
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mounts(Query[tuple[str, ...]]):
+    """The mount points below a directory, outermost first."""
+
+    directory: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPort:
+    """A port that the engine's keeper has bound."""
+
+    protocol: Protocol
+    address: IPAddress
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPorts(Query[tuple[HeldPort, ...]]):
+    """The ports that are held now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NftTables(Query[tuple[str, ...]]):
+    """Names of the nftables tables, each as `family name`."""
+
+
+@dataclass(frozen=True, slots=True)
+class IptablesRules(Query[str | None]):
+    """The text of iptables-save (version 4) or ip6tables-save (6) for a table; None where iptables is not installed."""
+
+    version: int
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile(Query[str | None]):
+    """The text of a file, or None where there is none: resolv.conf, hosts and the like."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundPorts(Query[frozenset[int]]):
+    """Host port numbers that some socket of this namespace has bound, for a protocol: who not to ask for."""
+
+    protocol: Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class HasIPv6(Query[bool]):
+    """Whether a socket can be bound to ::1 here."""

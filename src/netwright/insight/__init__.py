@@ -1,0 +1,1 @@
+"""Reads everything, written to by none: what is so and why."""

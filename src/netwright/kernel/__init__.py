@@ -1,0 +1,1 @@
+"""The only package that touches the machine: netlink, namespaces, nftables, sysctls, sockets, processes."""

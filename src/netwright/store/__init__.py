@@ -1,0 +1,1 @@
+"""The desired state on disk: typed tables over SQLite, each change one transaction."""

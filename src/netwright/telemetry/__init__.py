@@ -1,0 +1,1 @@
+"""Events and metrics: everybody above may write here, nothing here knows what it carries."""
