@@ -56,12 +56,12 @@ _MOODS = (
     "swift tidy tough true upbeat vivid warm wary wise witty zesty"
 ).split()
 _THINGS = (
-    "anvil arch atlas basin beacon bell birch boat bridge brook canal cedar cliff cloud comet coral cove crane creek "
-    "delta dune elm ember falcon fern ferry finch fjord forge fox garden gate glade grove gull harbor hawk hazel heron "
-    "hill island jetty kite lagoon lamp lantern lark ledge lever lily loom maple marsh meadow mill mirror moss oak orchid "
-    "otter owl path pearl pebble pier pine plaza pond prism quarry quay raven reef ridge river robin rope rudder sail "
-    "shore sparrow spire spring sprocket spruce stone stream summit swan terrace tern thistle tide tower trail valley "
-    "vane walnut wharf willow window wren"
+    "anvil arch atlas basin beacon bell birch boat bridge brook canal cedar cliff cloud comet coral cove crane "
+    "creek delta dune elm ember falcon fern ferry finch fjord forge fox garden gate glade grove gull harbor hawk "
+    "hazel heron hill island jetty kite lagoon lamp lantern lark ledge lever lily loom maple marsh meadow mill "
+    "mirror moss oak orchid otter owl path pearl pebble pier pine plaza pond prism quarry quay raven reef ridge "
+    "river robin rope rudder sail shore sparrow spire spring sprocket spruce stone stream summit swan terrace "
+    "tern thistle tide tower trail valley vane walnut wharf willow window wren"
 ).split()
 
 
