@@ -1,0 +1,123 @@
+"""What the layer above may ask of the network engine, in one place.
+
+Networks are named by whatever a user may write: full id, name or unambiguous id prefix. Sandboxes are named by id. All
+methods that change something are all-or-nothing: what they raise, they have taken back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from netwright.model.addressing import IPNetwork
+from netwright.model.names import Id
+from netwright.model.network import Endpoint, EndpointSpec, Network, Pool, Sandbox, SandboxKind
+from netwright.model.ports import Port, PortRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRequest:
+    """A wish for a network; pools without a subnet are chosen by IPAM."""
+
+    name: str
+    driver: str = "bridge"
+    scope: str = ""
+    ipv4: bool = True
+    ipv6: bool = False
+    internal: bool = False
+    attachable: bool = False
+    ingress: bool = False
+    config_only: bool = False
+    config_from: str = ""
+    ipam_driver: str = "default"
+    ipam_options: Mapping[str, str] | None = None
+    pools: tuple[Pool, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxRequest:
+    """A wish for a network stack.
+
+    `owner` is the id by which the layer above finds it again; `name` and `hostname` are what its names and messages
+    say. `endpoints` maps networks to what is asked of each, in the order of their interfaces.
+    """
+
+    owner: Id
+    name: str
+    hostname: str
+    endpoints: Mapping[str, EndpointSpec]
+    ports: tuple[PortRequest, ...] = ()
+    publish_all: bool = False
+    exposed: tuple[Port, ...] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """An endpoint together with its network and sandbox."""
+
+    network: Network
+    endpoint: Endpoint
+    sandbox: Sandbox
+
+
+class Networks(Protocol):
+    """The networks."""
+
+    def list(self) -> Sequence[Network]:
+        """Return all networks, oldest first."""
+
+    def get(self, reference: str) -> Network:
+        """Return the network that a user means. Raises NotFound, or InvalidInput where several answer to it."""
+
+    def attachments(self, network: Id) -> Sequence[Attachment]:
+        """Return the endpoints on a network, open or not."""
+
+    def usage(self, network: Id) -> Mapping[IPNetwork, tuple[int, int]]:
+        """Return for each subnet the addresses in use and those still free for dynamic choice."""
+
+    async def create(self, request: NetworkRequest) -> Network:
+        """Make a network, on disk and on the machine."""
+
+    async def remove(self, reference: str) -> Network:
+        """Remove a network. Raises Forbidden where it is predefined or has endpoints."""
+
+
+class Sandboxes(Protocol):
+    """The network stacks and their endpoints."""
+
+    def get(self, sandbox: Id) -> Sandbox:
+        """Return a sandbox. Raises NotFound."""
+
+    def attachments(self, sandbox: Id) -> Sequence[Attachment]:
+        """Return a sandbox's endpoints in the order of their interfaces."""
+
+    def path(self, sandbox: Id) -> str:
+        """Return the path of the pinned namespace; of `/proc/self/ns/net`'s own for the host's stack."""
+
+    async def create(self, request: SandboxRequest) -> Sandbox:
+        """Reserve a stack, its endpoints and their addresses; nothing is on the machine yet."""
+
+    async def open(self, sandbox: Id) -> Sequence[Attachment]:
+        """Make the stack on the machine: namespace, interfaces, routes, published ports. Content when it is open."""
+
+    async def close(self, sandbox: Id) -> None:
+        """Take the stack from the machine; its reservations stay. All failures are reported together."""
+
+    async def delete(self, sandbox: Id) -> None:
+        """Close the stack and forget it with its reservations."""
+
+    async def rename(self, sandbox: Id, name: str) -> None:
+        """Let the stack be known by another name."""
+
+    async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
+        """Join a network, live where the stack is open."""
+
+    async def disconnect(self, sandbox: Id, network: str, *, force: bool) -> None:
+        """Leave a network, live where the stack is open."""
+
+
+def kind_of(networks: Sequence[Network], host_driver: str = "host") -> SandboxKind:
+    """Return whose stack a sandbox on these networks is."""
+    return SandboxKind.HOST if any(network.driver == host_driver for network in networks) else SandboxKind.OWN
