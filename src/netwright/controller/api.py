@@ -87,6 +87,9 @@ class Networks(Protocol):
 class Sandboxes(Protocol):
     """The network stacks and their endpoints."""
 
+    def list(self) -> Sequence[Sandbox]:
+        """Return all sandboxes."""
+
     def get(self, sandbox: Id) -> Sandbox:
         """Return a sandbox. Raises NotFound."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from netwright.firewall.intent import Intent
 from netwright.host.ops import Op
@@ -15,7 +15,7 @@ class Capabilities:
 
     `addresses`: endpoints get addresses from IPAM. `publishes`: ports can be published. `single`: there is one network
     of this driver, made by the engine, and no other endpoint may stand beside one on it. `sandbox`: the kind of
-    sandbox that its endpoints need. `names`: names are looked up on it (the embedded resolver serves it).
+    sandbox that its endpoints need. `data_scope` is what Docker shows as the network's scope.
     """
 
     addresses: bool = True
@@ -25,8 +25,12 @@ class Capabilities:
     data_scope: str = "local"
 
 
-class Driver(Protocol):
-    """A kind of network. No method does anything: all return what is to be done."""
+class Driver:
+    """A kind of network. No method does anything: all return what is to be done.
+
+    What a driver does not override, its networks do not need: a network of this very class is one that the engine knows
+    of and that leaves no trace on the machine.
+    """
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
@@ -34,20 +38,34 @@ class Driver(Protocol):
     def check(self, network: Network) -> None:
         """Raise InvalidInput or Forbidden where the network's options make no sense to this driver."""
 
-    def create_network(self, network: Network) -> Sequence[Op]:
-        """Return what makes the network on the machine; carried out again it must be content."""
+    def create_network(self, network: Network) -> Sequence[Op]:  # noqa: ARG002 - for drivers that need it
+        """Return what makes the network on the machine, still closed to traffic."""
+        return ()
 
-    def delete_network(self, network: Network) -> Sequence[Op]:
+    def open_network(self, network: Network) -> Sequence[Op]:  # noqa: ARG002
+        """Return what lets traffic through it: done after the firewall knows the network; content when repeated."""
+        return ()
+
+    def links(self, network: Network) -> Sequence[str]:  # noqa: ARG002
+        """Return the names of the host's interfaces that are the network's, for the sweep."""
+        return ()
+
+    def delete_network(self, network: Network) -> Sequence[Op]:  # noqa: ARG002
         """Return what removes it."""
+        return ()
 
-    def attach(self, network: Network, endpoint: Endpoint, netns: str) -> Sequence[Op]:
+    def attach(self, network: Network, endpoint: Endpoint, netns: str) -> Sequence[Op]:  # noqa: ARG002
         """Return what puts the endpoint's interface into a namespace, up and addressed; no routes."""
+        return ()
 
-    def detach(self, network: Network, endpoint: Endpoint) -> Sequence[Op]:
+    def detach(self, network: Network, endpoint: Endpoint) -> Sequence[Op]:  # noqa: ARG002
         """Return what removes the endpoint's interface from the machine."""
+        return ()
 
-    def intents(self, network: Network) -> Sequence[Intent]:
+    def intents(self, network: Network) -> Sequence[Intent]:  # noqa: ARG002
         """Return what should be true of the network's traffic."""
+        return ()
 
-    def endpoint_intents(self, network: Network, endpoint: Endpoint) -> Sequence[Intent]:
+    def endpoint_intents(self, network: Network, endpoint: Endpoint) -> Sequence[Intent]:  # noqa: ARG002
         """Return what should be true of the endpoint's traffic, its granted bindings included."""
+        return ()

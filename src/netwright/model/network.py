@@ -32,7 +32,10 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A group of endpoints that reach each other."""
+    """A group of endpoints that reach each other.
+
+    `adopted` says that its bridge stood there before: it is used, and left standing when the network goes.
+    """
 
     id: Id
     name: str
@@ -46,6 +49,7 @@ class Network:
     ingress: bool = False
     config_only: bool = False
     config_from: str = ""
+    adopted: bool = False
     ipam_driver: str = "default"
     ipam_options: Mapping[str, str] | None = None
     pools: tuple[Pool, ...] = ()

@@ -1,0 +1,387 @@
+"""The bridge driver: a Linux bridge on the host, a veth pair for each endpoint.
+
+What each option means is Docker's (`com.docker.network.bridge.*`); an unknown one is an error that names the nearest
+known, because a misspelt `enable_icc` that is silently ignored opens what the user meant to close.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import IPv4Address, ip_address, ip_interface
+from typing import ClassVar
+
+from netwright.drivers.api import Capabilities, Driver
+from netwright.errors import Forbidden, InvalidInput
+from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent
+from netwright.host.ops import (
+    AddAddress,
+    AddBridge,
+    AddVeth,
+    AnnounceAddress,
+    DeleteLink,
+    Op,
+    SetLinkMtu,
+    SetLinkUp,
+    SetSysctl,
+)
+from netwright.model.addressing import IPAddress, IPInterface, Mac
+from netwright.model.network import Endpoint, Network, Pool
+
+_BRIDGE = "com.docker.network.bridge."
+_DRIVER = "com.docker.network.driver."
+_NETWORK = "com.docker.network."
+
+_KNOWN = (
+    _BRIDGE + "name",
+    _BRIDGE + "enable_ip_masquerade",
+    _BRIDGE + "enable_icc",
+    _BRIDGE + "host_binding_ipv4",
+    _BRIDGE + "inhibit_ipv4",
+    _BRIDGE + "default_bridge",
+    _BRIDGE + "gateway_mode_ipv4",
+    _BRIDGE + "gateway_mode_ipv6",
+    _BRIDGE + "trusted_host_interfaces",
+    _DRIVER + "mtu",
+    _NETWORK + "enable_ipv4",
+    _NETWORK + "enable_ipv6",
+    _NETWORK + "container_iface_prefix",
+    _NETWORK + "host_ipv4",
+    _NETWORK + "host_ipv6",
+    _NETWORK + "advertise_addr_nmsgs",
+    _NETWORK + "advertise_addr_ms",
+)
+
+_TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
+_FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
+
+IFNAME_LENGTH = 15
+"""The longest name that the kernel gives an interface (IFNAMSIZ less the final NUL)."""
+
+DEFAULT_MTU = 1500
+
+
+ANY_IPV4 = IPv4Address("0.0.0.0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeOptions:
+    """A bridge network's options, parsed. `mtu` 0 leaves the kernel's default."""
+
+    name: str
+    masquerade: bool = True
+    icc: bool = True
+    host_binding: IPAddress = ANY_IPV4
+    inhibit_ipv4: bool = False
+    default: bool = False
+    mode4: GatewayMode = GatewayMode.NAT
+    mode6: GatewayMode = GatewayMode.NAT
+    trusted: tuple[str, ...] = ()
+    mtu: int = 0
+    prefix: str = "eth"
+    snat4: IPAddress | None = None
+    snat6: IPAddress | None = None
+    announcements: int = 3
+    announcement_interval: int = 1000
+
+    @classmethod
+    def parse(cls, network: Network) -> "BridgeOptions":
+        """Read a network's options. Raises InvalidInput or Forbidden."""
+        read = _Reader(network.options)
+        read.refuse_unknown()
+        return cls(
+            name=read.interface_name(_BRIDGE + "name", f"br-{network.id[:12]}"),
+            masquerade=read.boolean(_BRIDGE + "enable_ip_masquerade", default=True),
+            icc=read.boolean(_BRIDGE + "enable_icc", default=True),
+            host_binding=read.address(_BRIDGE + "host_binding_ipv4") or ANY_IPV4,
+            inhibit_ipv4=read.boolean(_BRIDGE + "inhibit_ipv4", default=False),
+            default=read.boolean(_BRIDGE + "default_bridge", default=False),
+            mode4=read.mode(_BRIDGE + "gateway_mode_ipv4", internal=network.internal),
+            mode6=read.mode(_BRIDGE + "gateway_mode_ipv6", internal=network.internal),
+            trusted=tuple(filter(None, read.text(_BRIDGE + "trusted_host_interfaces", "").split(":"))),
+            mtu=read.number(_DRIVER + "mtu", 0, low=0, high=65535),
+            prefix=read.interface_name(_NETWORK + "container_iface_prefix", "eth"),
+            snat4=read.address(_NETWORK + "host_ipv4", version=4),
+            snat6=read.address(_NETWORK + "host_ipv6", version=6),
+            announcements=read.number(_NETWORK + "advertise_addr_nmsgs", 3, low=0, high=3),
+            announcement_interval=read.number(_NETWORK + "advertise_addr_ms", 1000, low=100, high=2000),
+        )
+
+    def mode(self, version: int) -> GatewayMode:
+        """Return the gateway mode of an IP version."""
+        return self.mode4 if version == 4 else self.mode6
+
+
+class _Reader:
+    """Reads typed values out of a network's option strings, with Docker's words for what is wrong."""
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        self._options = options
+
+    def refuse_unknown(self) -> None:
+        for key in self._options:
+            if key not in _KNOWN:
+                near = get_close_matches(key, _KNOWN, n=1, cutoff=0.5)
+                hint = f": did you mean {near[0]}?" if near else ""
+                raise InvalidInput(f"unknown option {key} for driver bridge{hint}")
+
+    def text(self, key: str, default: str) -> str:
+        return self._options.get(key) or default
+
+    def interface_name(self, key: str, default: str) -> str:
+        name = self.text(key, default)
+        if len(name) > IFNAME_LENGTH or not name.isprintable() or "/" in name or " " in name or name in {".", ".."}:
+            raise InvalidInput(
+                f"failed to parse {key} value: {name} (an interface name has up to {IFNAME_LENGTH} characters, "
+                "no space and no slash)"
+            )
+        return name
+
+    def boolean(self, key: str, *, default: bool) -> bool:
+        value = self._options.get(key)
+        if value is None:
+            return default
+        if value in _TRUE:
+            return True
+        if value in _FALSE:
+            return False
+        raise InvalidInput(
+            f'failed to parse {key} value: {value} (strconv.ParseBool: parsing "{value}": invalid syntax)'
+        )
+
+    def number(self, key: str, default: int, *, low: int, high: int) -> int:
+        value = self._options.get(key)
+        if value is None:
+            return default
+        try:
+            number = int(value)
+        except ValueError:
+            raise InvalidInput(
+                f'failed to parse {key} value: {value} (strconv.Atoi: parsing "{value}": invalid syntax)'
+            ) from None
+        if not low <= number <= high:
+            raise InvalidInput(f"failed to parse {key} value: {value} (it must be between {low} and {high})")
+        return number
+
+    def address(self, key: str, version: int | None = None) -> IPAddress | None:
+        value = self._options.get(key)
+        if not value:
+            return None
+        try:
+            address = ip_address(value)
+        except ValueError:
+            raise InvalidInput(f"failed to parse {key} value: {value} (not an IP address)") from None
+        if version is not None and address.version != version:
+            raise InvalidInput(f"failed to parse {key} value: {value} (not an IPv{version} address)")
+        return address
+
+    def mode(self, key: str, *, internal: bool) -> GatewayMode:
+        value = self._options.get(key) or GatewayMode.NAT
+        try:
+            mode = GatewayMode(value)
+        except ValueError:
+            raise InvalidInput(f"failed to parse {key} value: {value} (unknown gateway mode {value})") from None
+        if mode is GatewayMode.ISOLATED and not internal:
+            raise InvalidInput("gateway mode 'isolated' can only be used for an internal network")
+        return mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSettings:
+    """What of the daemon's options concerns the driver.
+
+    `group` tags the links. `loopback_by_nat` says that ports published on 127.0.0.1 are translated by the kernel, which
+    needs `route_localnet` on the bridge (the firewall's guard against containers comes first: `open_network`).
+    `direct` leaves container addresses reachable from outside (`--allow-direct-routing`).
+    """
+
+    group: int
+    loopback_by_nat: bool = True
+    direct: bool = False
+
+
+class BridgeDriver(Driver):
+    """Networks on Linux bridges."""
+
+    name: ClassVar[str] = "bridge"
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, settings: BridgeSettings) -> None:
+        self._settings = settings
+
+    def check(self, network: Network) -> None:
+        """Raise InvalidInput or Forbidden where options or pools make no sense to a bridge."""
+        BridgeOptions.parse(network)
+        for version, wanted in ((4, network.ipv4), (6, network.ipv6)):
+            pools = [pool for pool in network.pools if pool.subnet.version == version]
+            if len(pools) > 1:
+                raise Forbidden("bridge driver doesn't support multiple subnets")
+            if wanted and (not pools or pools[0].subnet.prefixlen == 0):
+                raise InvalidInput(f"ipv{version} pool is empty")
+
+    def create_network(self, network: Network) -> Sequence[Op]:
+        """Return what makes the bridge with its gateway addresses, still down."""
+        options = BridgeOptions.parse(network)
+        ops: list[Op] = []
+        if not network.adopted:
+            ops.append(
+                AddBridge(
+                    name=options.name,
+                    mac=Mac.derived(network.id),
+                    mtu=options.mtu or DEFAULT_MTU,
+                    group=self._settings.group,
+                )
+            )
+        elif options.mtu:
+            ops.append(SetLinkMtu(name=options.name, mtu=options.mtu))
+        has_ipv6 = network.ipv6 and options.mode6 is not GatewayMode.ISOLATED
+        if not network.adopted or has_ipv6:
+            key = f"net/ipv6/conf/{options.name}/disable_ipv6"
+            ops.append(SetSysctl(key=key, value="0" if has_ipv6 else "1", optional=not has_ipv6))
+        ops.extend(AddAddress(link=options.name, address=address) for address in gateway_interfaces(network, options))
+        return ops
+
+    def open_network(self, network: Network) -> Sequence[Op]:
+        """Return what brings the bridge up; the loopback route only now, when the guard against containers stands."""
+        options = BridgeOptions.parse(network)
+        ops: list[Op] = []
+        if network.ipv4 and not network.internal and self._settings.loopback_by_nat:
+            ops.append(SetSysctl(key=f"net/ipv4/conf/{options.name}/route_localnet", value="1"))
+        ops.append(SetLinkUp(name=options.name))
+        return ops
+
+    def links(self, network: Network) -> Sequence[str]:
+        """Return the bridge's name."""
+        return (BridgeOptions.parse(network).name,)
+
+    def delete_network(self, network: Network) -> Sequence[Op]:
+        """Return what removes the bridge; one that stood there before us stays as it is."""
+        return () if network.adopted else (DeleteLink(name=BridgeOptions.parse(network).name),)
+
+    def attach(self, network: Network, endpoint: Endpoint, netns: str) -> Sequence[Op]:
+        """Return what plugs the endpoint in: the pair in one request, addresses, up, and the neighbours told."""
+        options = BridgeOptions.parse(network)
+        mac = _mac(endpoint)
+        ops: list[Op] = [
+            AddVeth(
+                host_name=endpoint.host_interface,
+                host_mac=Mac.derived(f"{endpoint.id}/host"),
+                bridge=options.name,
+                name=endpoint.interface,
+                mac=mac,
+                netns=netns,
+                mtu=options.mtu or DEFAULT_MTU,
+                group=self._settings.group,
+            )
+        ]
+        addresses = endpoint_interfaces(endpoint)
+        if any(address.version == 6 for address in addresses):
+            key = f"net/ipv6/conf/{endpoint.interface}/disable_ipv6"
+            ops.append(SetSysctl(key=key, value="0", netns=netns))
+        ops.extend(AddAddress(link=endpoint.interface, address=address, netns=netns) for address in addresses)
+        ops.append(SetLinkUp(name=endpoint.interface, netns=netns))
+        if options.announcements:
+            ops.append(
+                AnnounceAddress(
+                    link=endpoint.interface,
+                    mac=mac,
+                    addresses=tuple(address.ip for address in addresses),
+                    netns=netns,
+                    count=options.announcements,
+                    interval=options.announcement_interval,
+                )
+            )
+        return ops
+
+    def detach(self, network: Network, endpoint: Endpoint) -> Sequence[Op]:  # noqa: ARG002 - the link's name says it
+        """Return what unplugs the endpoint."""
+        return (DeleteLink(name=endpoint.host_interface),)
+
+    def intents(self, network: Network) -> Sequence[Intent]:
+        """Return what should be true of each family of the network."""
+        options = BridgeOptions.parse(network)
+        return [
+            NetworkIntent(
+                network=network.id,
+                bridge=options.name,
+                subnet=pool.subnet,
+                mode=options.mode(pool.subnet.version),
+                internal=network.internal,
+                icc=options.icc,
+                masquerade=options.masquerade,
+                snat_to=options.snat4 if pool.subnet.version == 4 else options.snat6,
+                trusted=options.trusted,
+                direct=self._settings.direct,
+            )
+            for pool in _active_pools(network)
+        ]
+
+    def endpoint_intents(self, network: Network, endpoint: Endpoint) -> Sequence[Intent]:
+        """Return what should be true of the endpoint's addresses and of its published ports."""
+        options = BridgeOptions.parse(network)
+        addresses = [
+            EndpointIntent(
+                network=network.id,
+                bridge=options.name,
+                port=endpoint.host_interface,
+                mac=_mac(endpoint),
+                address=address.ip,
+                mode=options.mode(address.version),
+                internal=network.internal,
+                trusted=options.trusted,
+            )
+            for address in endpoint_interfaces(endpoint)
+        ]
+        return [*addresses, *_port_intents(network, endpoint, options)]
+
+
+def _mac(endpoint: Endpoint) -> Mac:
+    return endpoint.mac or Mac.derived(endpoint.id)
+
+
+def _active_pools(network: Network) -> list[Pool]:
+    return [
+        pool
+        for version, wanted in ((4, network.ipv4), (6, network.ipv6))
+        if wanted and (pool := network.pool(version)) is not None
+    ]
+
+
+def endpoint_interfaces(endpoint: Endpoint) -> list[IPInterface]:
+    """Return all addresses of an endpoint's interface, the user's link-local ones last (/16 and /64, as Docker)."""
+    own: list[IPInterface] = [address for address in (endpoint.ipv4, endpoint.ipv6) if address is not None]
+    local = [ip_interface(f"{address}/{16 if address.version == 4 else 64}") for address in endpoint.spec.link_local]
+    return [*own, *local]
+
+
+def gateway_interfaces(network: Network, options: BridgeOptions) -> list[IPInterface]:
+    """Return the addresses that the bridge itself carries: none where it is isolated or must not be touched."""
+    return [
+        ip_interface(f"{pool.gateway}/{pool.subnet.prefixlen}")
+        for pool in _active_pools(network)
+        if pool.gateway is not None
+        and options.mode(pool.subnet.version) is not GatewayMode.ISOLATED
+        and not (pool.subnet.version == 4 and options.inhibit_ipv4)
+    ]
+
+
+def _port_intents(network: Network, endpoint: Endpoint, options: BridgeOptions) -> list[PortIntent]:
+    """Return one intent for each granted binding that the kernel can carry (the relay serves the others)."""
+    intents = []
+    for binding in endpoint.bindings:
+        own = endpoint.ipv4 if binding.host_ip.version == 4 else endpoint.ipv6
+        if own is None:
+            continue
+        intents.append(
+            PortIntent(
+                network=network.id,
+                bridge=options.name,
+                protocol=binding.port.protocol,
+                host_ip=binding.host_ip,
+                first=binding.host_port,
+                last=binding.host_port,
+                to_address=own.ip,
+                to_first=binding.port.number,
+                mode=options.mode(binding.host_ip.version),
+            )
+        )
+    return intents

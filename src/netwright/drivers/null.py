@@ -1,0 +1,12 @@
+"""The null driver: endpoints with a network stack of their own that leads nowhere."""
+
+from typing import ClassVar
+
+from netwright.drivers.api import Capabilities, Driver
+
+
+class NullDriver(Driver):
+    """One network that gives its endpoints nothing but their own loopback interface."""
+
+    name: ClassVar[str] = "null"
+    capabilities: ClassVar[Capabilities] = Capabilities(addresses=False, publishes=False, single=True)
