@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from netwright.firewall.intent import Intent
 from netwright.host.ops import Op
+from netwright.model.addressing import ANY_IPV4, IPAddress
 from netwright.model.network import Endpoint, Network, SandboxKind
 
 
@@ -45,6 +46,19 @@ class Driver:
     def open_network(self, network: Network) -> Sequence[Op]:  # noqa: ARG002
         """Return what lets traffic through it: done after the firewall knows the network; content when repeated."""
         return ()
+
+    def interface_prefix(self, network: Network) -> str:  # noqa: ARG002
+        """Return what the names of interfaces inside sandboxes begin with."""
+        return "eth"
+
+    def default_binding(self, network: Network) -> IPAddress:  # noqa: ARG002
+        """Return the host address for ports that are published without one."""
+        return ANY_IPV4
+
+    def gateway(self, network: Network, version: int) -> IPAddress | None:
+        """Return the router that endpoints use for a family: the pool's gateway, unless the driver knows better."""
+        pool = network.pool(version)
+        return None if pool is None else pool.gateway
 
     def links(self, network: Network) -> Sequence[str]:  # noqa: ARG002
         """Return the names of the host's interfaces that are the network's, for the sweep."""

@@ -7,10 +7,11 @@ known, because a misspelt `enable_icc` that is silently ignored opens what the u
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from ipaddress import IPv4Address, ip_address, ip_interface
+from ipaddress import ip_address, ip_interface
 from typing import ClassVar
 
 from netwright.drivers.api import Capabilities, Driver
+from netwright.drivers.sysctls import sysctl_ops
 from netwright.errors import Forbidden, InvalidInput
 from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent
 from netwright.host.ops import (
@@ -24,7 +25,7 @@ from netwright.host.ops import (
     SetLinkUp,
     SetSysctl,
 )
-from netwright.model.addressing import IPAddress, IPInterface, Mac
+from netwright.model.addressing import ANY_IPV4, IPAddress, IPInterface, Mac
 from netwright.model.network import Endpoint, Network, Pool
 
 _BRIDGE = "com.docker.network.bridge."
@@ -58,9 +59,6 @@ IFNAME_LENGTH = 15
 """The longest name that the kernel gives an interface (IFNAMSIZ less the final NUL)."""
 
 DEFAULT_MTU = 1500
-
-
-ANY_IPV4 = IPv4Address("0.0.0.0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +247,21 @@ class BridgeDriver(Driver):
         ops.append(SetLinkUp(name=options.name))
         return ops
 
+    def interface_prefix(self, network: Network) -> str:
+        """Return what the network's options say, or `eth`."""
+        return BridgeOptions.parse(network).prefix
+
+    def gateway(self, network: Network, version: int) -> IPAddress | None:
+        """Return the bridge's address, or the router named by Docker's auxiliary address for it; none if isolated."""
+        pool = network.pool(version)
+        if pool is None or BridgeOptions.parse(network).mode(version) is GatewayMode.ISOLATED:
+            return None
+        return pool.auxiliary.get(f"DefaultGatewayIPv{version}", pool.gateway)
+
+    def default_binding(self, network: Network) -> IPAddress:
+        """Return what the network's options say, or 0.0.0.0."""
+        return BridgeOptions.parse(network).host_binding
+
     def links(self, network: Network) -> Sequence[str]:
         """Return the bridge's name."""
         return (BridgeOptions.parse(network).name,)
@@ -278,6 +291,7 @@ class BridgeDriver(Driver):
             key = f"net/ipv6/conf/{endpoint.interface}/disable_ipv6"
             ops.append(SetSysctl(key=key, value="0", netns=netns))
         ops.extend(AddAddress(link=endpoint.interface, address=address, netns=netns) for address in addresses)
+        ops.extend(sysctl_ops(endpoint, netns))
         ops.append(SetLinkUp(name=endpoint.interface, netns=netns))
         if options.announcements:
             ops.append(

@@ -123,5 +123,6 @@ class Sandbox:
     kind: SandboxKind = SandboxKind.OWN
     open: bool = False
     ports: tuple[PortRequest, ...] = ()
+    publish_all: bool = False
     exposed: tuple[Port, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,168 @@
+"""Two engines side by side: netwright and Docker's own daemon, each in its own network and mount namespaces.
+
+Both are driven through the same docker command line and the same HTTP calls, so whatever is measured is measured alike.
+Docker's daemon comes from Debian's packages, unpacked (not installed) by `make bench`.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = ROOT / ".cache" / "peers" / "root"
+ENVIRONMENT = {**os.environ, "PATH": f"{PEERS}/usr/bin:{PEERS}/usr/sbin:{os.environ['PATH']}"}
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket, one connection kept open."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=120)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket's path instead of a host."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(120)
+        self.sock.connect(self._path)
+
+    def call(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+        """Send a request and return status and body."""
+        data = None if body is None else json.dumps(body).encode()
+        self.request(method, path, body=data, headers={"Content-Type": "application/json"})
+        answer = self.getresponse()
+        return answer.status, answer.read()
+
+
+@dataclass
+class Engine:
+    """A running engine: how to speak to it, how to run things where it runs, how long it took to be ready."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    socket: str
+    ready: float
+    folder: Path
+    children: list[str] = field(default_factory=list)
+
+    def inside(self, *argv: str) -> list[str]:
+        """Return a command line that runs in the engine's namespaces."""
+        return ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", f"--mount=/proc/{self.process.pid}/ns/mnt", *argv]
+
+    def run(self, *argv: str) -> str:
+        """Run a command in the engine's namespaces and return what it prints. Raises where it fails."""
+        done = subprocess.run(self.inside(*argv), env=ENVIRONMENT, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{self.name}: {' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def docker(self, *argv: str) -> str:
+        """Run the docker command line against this engine."""
+        return self.run("docker", "-H", f"unix://{self.socket}", *argv)
+
+    def connection(self) -> UnixConnection:
+        """Return a new connection to the engine's socket."""
+        return UnixConnection(self.socket)
+
+    def resident(self) -> float:
+        """Return the proportional memory of the engine and of its helpers, in MB (containers' own not counted)."""
+        names = (self.name, *self.children)
+        return sum(_pss(pid) for pid in _descendants(self.process.pid) if _comm(pid).startswith(names)) / 1024
+
+
+def _comm(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def _descendants(pid: int) -> list[int]:
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found.extend(_descendants(int(child)))
+    return found
+
+
+def _pss(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Rss:"):
+            return float(line.split()[1])
+    return 0.0
+
+
+def _wait_ready(process: subprocess.Popen[bytes], path: str, log: Path) -> float:
+    """Return the seconds until the engine answers a ping; the socket is polled every 2 ms."""
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < 60:
+        if process.poll() is not None:
+            sys.exit(f"the engine ended with {process.returncode}:\n{log.read_text()[-3000:]}")
+        with contextlib.suppress(OSError):
+            status, _ = UnixConnection(path).call("GET", "/_ping")
+            if status == 200:
+                return time.perf_counter() - begin
+        time.sleep(0.002)
+    sys.exit(f"the engine was not ready within a minute:\n{log.read_text()[-3000:]}")
+
+
+def _commands(folder: Path) -> dict[str, tuple[list[str], list[str]]]:
+    common = ["-H", f"unix://{folder}/engine.sock", "--pidfile", f"{folder}/engine.pid"]
+    roots = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
+    python = ROOT / ".venv" / "bin" / "netwright"
+    return {
+        "netwright": ([str(python), "daemon", *common, *roots], ["keeper"]),
+        "docker": ([str(PEERS / "usr/sbin/dockerd"), *common, *roots], ["containerd"]),
+    }
+
+
+@contextlib.contextmanager
+def engine(name: str, *flags: str) -> Iterator[Engine]:
+    """Run an engine in namespaces of its own for the time of the block."""
+    folder = Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
+    argv, children = _commands(folder)[name]
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["unshare", "-n", "-m", "--propagation", "private", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
+            + [*argv, *flags],
+            env=ENVIRONMENT,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        ready = _wait_ready(process, f"{folder}/engine.sock", log)
+        yield Engine(name, process, f"{folder}/engine.sock", ready, folder, children)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def busybox_image(engine: Engine, tag: str = "bench:latest") -> str:
+    """Import an image of Debian's static busybox into an engine and return its name."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "root"
+        (root / "bin").mkdir(parents=True)
+        (root / "www").mkdir()
+        (root / "www" / "index.html").write_text("hello\n")
+        (root / "etc").mkdir()
+        (root / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+        shutil.copy2("/bin/busybox", root / "bin" / "busybox")
+        for name in ("sh", "httpd", "sleep", "cat", "ip", "nc", "nslookup"):
+            (root / "bin" / name).symlink_to("busybox")
+        archive = shutil.make_archive(str(Path(folder) / "image"), "tar", root)
+        engine.docker("import", archive, tag)
+    return tag

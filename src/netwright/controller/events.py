@@ -1,0 +1,37 @@
+"""What the network engine tells the world: Docker's network events, once each."""
+
+import time
+
+from netwright.controller.api import Attachment
+from netwright.model.events import Event
+from netwright.model.network import Network
+from netwright.telemetry.bus import Bus
+
+
+class NetworkEvents:
+    """Speaks of networks on the bus."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def created(self, network: Network) -> None:
+        """A network was made."""
+        self._say("create", network)
+
+    def destroyed(self, network: Network) -> None:
+        """A network was removed."""
+        self._say("destroy", network)
+
+    def connected(self, attachment: Attachment) -> None:
+        """An endpoint is on its network."""
+        self._say("connect", attachment.network, container=attachment.sandbox.owner)
+
+    def disconnected(self, attachment: Attachment) -> None:
+        """An endpoint has left its network."""
+        self._say("disconnect", attachment.network, container=attachment.sandbox.owner)
+
+    def _say(self, action: str, network: Network, **more: str) -> None:
+        attributes = {**more, "name": network.name, "type": network.driver}
+        self._bus.publish(
+            Event(type="network", action=action, actor=network.id, attributes=attributes, time=time.time_ns())
+        )

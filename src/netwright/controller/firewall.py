@@ -1,0 +1,63 @@
+"""The firewall as a function of the state, and the one place that orders its changes.
+
+Changes may go side by side, because intents are independent of one another; a rebuild of the whole waits for them and
+holds them off, since what it reads from the state must be what it leaves on the machine.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from netwright.controller.locks import SharedLock
+from netwright.controller.state import State
+from netwright.drivers.api import Driver
+from netwright.firewall.api import Backend
+from netwright.firewall.intent import Intent
+from netwright.host.ops import Op
+from netwright.host.protocol import Host
+
+
+class Firewall:
+    """Renders what the state wants of traffic through one backend."""
+
+    def __init__(self, backend: Backend, state: State, drivers: Mapping[str, Driver], host: Host) -> None:
+        self._backend = backend
+        self._state = state
+        self._drivers = drivers
+        self._host = host
+        self._lock = SharedLock()
+
+    @property
+    def backend(self) -> Backend:
+        """The backend in use."""
+        return self._backend
+
+    def intents(self) -> list[Intent]:
+        """Return all that should be true of traffic now."""
+        wanted = [
+            intent
+            for network in self._state.networks.values()
+            if not network.config_only
+            for intent in self._drivers[network.driver].intents(network)
+        ]
+        for endpoint in self._state.endpoints.values():
+            if self._state.sandboxes[endpoint.sandbox].open:
+                network = self._state.networks[endpoint.network]
+                wanted.extend(self._drivers[network.driver].endpoint_intents(network, endpoint))
+        return wanted
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator["Changing"]:
+        """Hold off rebuilds while a change is made."""
+        async with self._lock.shared():
+            yield Changing(self._backend, self._host, self.intents)
+
+    async def install(self) -> None:
+        """Make the whole anew in one transaction."""
+        async with self._lock.alone():
+            listing = await self._ask_listing()
+            await self._host.do(self._backend.install(self.intents(), listing))
+
+    async def uninstall(self) -> None:
+        """Remove everything of ours."""
+        async with self._lock.alone():
+            await self._host.do(self._backend.uninstall(await self._ask_listing()))

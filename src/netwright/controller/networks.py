@@ -1,0 +1,212 @@
+"""Networks: made, found, removed."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+from netwright.controller.api import Attachment, NetworkRequest
+from netwright.controller.events import NetworkEvents
+from netwright.controller.firewall import Firewall
+from netwright.controller.requests import HOST, NONE, PREDEFINED
+from netwright.controller.state import State
+from netwright.controller.teardown import carry_out_all
+from netwright.drivers.api import Driver
+from netwright.errors import Conflict, Forbidden, InvalidInput, NotFound, TeardownFailed
+from netwright.host.protocol import Host, transaction
+from netwright.host.queries import Links, ReadFile, Routes
+from netwright.ipam.api import Ipam
+from netwright.model.addressing import IPNetwork
+from netwright.model.names import Id, new_id, short
+from netwright.model.network import Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkCollaborators:
+    """What the networks work with."""
+
+    state: State
+    host: Host
+    drivers: Mapping[str, Driver]
+    ipam: Ipam
+    firewall: Firewall
+    events: NetworkEvents
+
+
+class Networks:
+    """The networks: the implementation of `controller.api.Networks`."""
+
+    def __init__(self, collaborators: NetworkCollaborators) -> None:
+        self._with = collaborators
+        self._state = collaborators.state
+        # One at a time chooses name and subnet; what then takes time on the machine goes side by side.
+        self._choosing = asyncio.Lock()
+
+    @property
+    def version(self) -> int:
+        """A number that changes whenever anything shown of networks may have changed."""
+        return self._state.version
+
+    def list(self) -> Sequence[Network]:
+        """Return all networks, oldest first."""
+        return tuple(self._state.networks.values())
+
+    def get(self, reference: str) -> Network:
+        """Return the network that a user means. Raises NotFound, or InvalidInput where several answer to it."""
+        return self._state.network(reference)
+
+    def attachments(self, network: Id) -> Sequence[Attachment]:
+        """Return the endpoints on a network, open or not."""
+        row = self._state.networks[network]
+        return [
+            Attachment(network=row, endpoint=endpoint, sandbox=self._state.sandboxes[endpoint.sandbox])
+            for endpoint in self._state.on_network(network)
+        ]
+
+    def usage(self, network: Id) -> Mapping[IPNetwork, tuple[int, int]]:
+        """Return for each subnet the addresses in use and those still free for dynamic choice."""
+        return self._with.ipam.usage(self._state.networks[network])
+
+    async def create(self, request: NetworkRequest) -> Network:
+        """Make a network, on disk and on the machine. Raises Docker's errors for what cannot be."""
+        if not request.name.strip():
+            raise InvalidInput("invalid name: name is empty")
+        if request.name in PREDEFINED:
+            raise Forbidden(f"operation is not permitted on predefined {request.name} network ")
+        return await self.make(request)
+
+    async def make(self, request: NetworkRequest) -> Network:
+        """Make a network of any name: also the engine's own."""
+        driver = self._driver(request)
+        async with self._choosing:
+            network = await self._choose(request, driver)
+        try:
+            async with transaction(self._with.host) as attempt:
+                await attempt.do(driver.create_network(network))
+                async with self._with.firewall.changing() as firewall:
+                    await attempt.do(await firewall.ops(add=driver.intents(network), remove=()))
+                await attempt.do(driver.open_network(network))
+        except BaseException:
+            await self._state.commit(delete=[network])
+            self._with.ipam.forget(network)
+            raise
+        self._with.events.created(network)
+        return network
+
+    def _driver(self, request: NetworkRequest) -> Driver:
+        try:
+            driver = self._with.drivers[request.driver]
+        except KeyError:
+            near = get_close_matches(request.driver, self._with.drivers, n=1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise NotFound(f'plugin "{request.driver}" not found{hint}') from None
+        if driver.capabilities.single and request.name not in {HOST, NONE}:
+            raise Forbidden(f'only one instance of "{request.driver}" network is allowed')
+        if not (request.ipv4 or request.ipv6):
+            raise InvalidInput("IPv4 or IPv6 must be enabled")
+        return driver
+
+    async def _choose(self, request: NetworkRequest, driver: Driver) -> Network:
+        """Decide everything about a new network and write its row."""
+        if self._state.name_taken(request.name):
+            raise Conflict(f"network with name {request.name} already exists")
+        network = Network(
+            id=new_id(),
+            name=request.name,
+            driver=request.driver,
+            created=datetime.now(UTC),
+            scope=request.scope or driver.capabilities.data_scope,
+            ipv4=request.ipv4,
+            ipv6=request.ipv6,
+            internal=request.internal,
+            attachable=request.attachable,
+            ingress=request.ingress,
+            config_only=request.config_only,
+            config_from=request.config_from,
+            ipam_driver=request.ipam_driver,
+            ipam_options=request.ipam_options,
+            pools=request.pools,
+            options=request.options,
+            labels=request.labels,
+        )
+        network = await self._adopt(network, driver)
+        reserved = await self._reserved(network, driver)
+        if driver.capabilities.addresses:
+            network = replace(network, pools=self._with.ipam.choose_pools(network, reserved))
+        try:
+            driver.check(network)
+            await self._state.commit(put=[network])
+        except BaseException:
+            self._with.ipam.forget(network)
+            raise
+        return network
+
+    async def _adopt(self, network: Network, driver: Driver) -> Network:
+        """Notice that a link of the network's stands there already, and refuse what cannot be shared."""
+        names = set(driver.links(network))
+        if not names:
+            return network
+        for other in self._state.networks.values():
+            if names & set(self._with.drivers[other.driver].links(other)):
+                (name,) = names
+                raise Forbidden(
+                    f"cannot create network {network.id} ({name}): conflicts with network {other.id} ({name}): "
+                    "networks have same bridge name"
+                )
+        for link in await self._with.host.ask(Links()):
+            if link.name in names:
+                if link.kind != driver.name:
+                    raise Forbidden(f"existing interface {link.name} is not a {driver.name}")
+                return replace(network, adopted=True)
+        return network
+
+    async def _reserved(self, network: Network, driver: Driver) -> Sequence[IPNetwork]:
+        """Return the prefixes that no automatic subnet may touch: the host's own neighbourhoods and its nameservers."""
+        own = {name for other in self._state.networks.values() for name in self._links_of(other)}
+        own.update(driver.links(network) if network.adopted else ())
+        routes = await self._with.host.ask(Routes())
+        resolv = await self._with.host.ask(ReadFile("/etc/resolv.conf"))
+        on_link = [route.destination for route in routes if route.on_link and route.link not in own]
+        return [*on_link, *self._with.ipam.nameservers(resolv or "")]
+
+    def _links_of(self, network: Network) -> Sequence[str]:
+        return self._with.drivers[network.driver].links(network)
+
+    async def remove(self, reference: str) -> Network:
+        """Remove a network. Raises Forbidden where it is predefined or has endpoints."""
+        network = self._state.network(reference)
+        if network.name in PREDEFINED:
+            raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
+        self._refuse_used(network)
+        return await self.unmake(network)
+
+    def _refuse_used(self, network: Network) -> None:
+        attachments = self.attachments(network.id)
+        active = [item for item in attachments if item.sandbox.open]
+        if active:
+            names = ", ".join(f'name:"{item.sandbox.name}" id:"{short(item.endpoint.id)}"' for item in active)
+            raise Forbidden(
+                f"error while removing network: network {network.name} has active endpoints ({names}): "
+                "stop these containers or disconnect them first"
+            )
+        if attachments:
+            names = ", ".join(item.sandbox.name for item in attachments)
+            raise Forbidden(
+                f"error while removing network: network {network.name} is named by stopped containers ({names}): "
+                "they could not start again; remove them or disconnect them first"
+            )
+
+    async def unmake(self, network: Network) -> Network:
+        """Remove a network that nothing stands on, whatever its name."""
+        driver = self._with.drivers[network.driver]
+        # The row goes first: nobody can join what is being taken down, and the sweep removes what a crash leaves.
+        await self._state.commit(delete=[network])
+        async with self._with.firewall.changing() as firewall:
+            rules = await firewall.ops(add=(), remove=driver.intents(network))
+            failures = await carry_out_all(self._with.host, [*driver.delete_network(network), *rules])
+        self._with.ipam.forget(network)
+        self._with.events.destroyed(network)
+        if failures:
+            raise TeardownFailed(f"network {network.name} is gone, but not everything of it", failures)
+        return network

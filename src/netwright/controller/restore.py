@@ -1,0 +1,166 @@
+"""At the start: compare what the rows say with what the machine has, mend the differences, sweep what nobody owns.
+
+Nothing is deleted and made again: what stands as it should is left untouched, so packets flow through a restart. What
+stood half-made at a crash is either named by a row, and is finished here, or by none, and is swept by its tag.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from netwright.controller.api import Attachment
+from netwright.controller.firewall import Firewall
+from netwright.controller.gateways import Gateways, choose, route_ops
+from netwright.controller.sandboxes import Sandboxes
+from netwright.controller.shape import difference
+from netwright.controller.state import State
+from netwright.controller.teardown import carry_out_all
+from netwright.drivers.api import Driver
+from netwright.errors import OperationFailed
+from netwright.host.ops import AddBridge, DeleteLink, DeleteNamespace, HoldPort, Op, ReleasePort
+from netwright.host.protocol import Host
+from netwright.host.queries import HeldPort, HeldPorts, Link, Links, Namespaces
+from netwright.model.names import Id
+from netwright.model.network import Network, Sandbox, SandboxKind
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the machine has of ours."""
+
+    links: Mapping[str, Link]
+    namespaces: frozenset[str]
+    held: frozenset[HeldPort]
+
+
+class Restoration:
+    """Makes machine and rows agree."""
+
+    def __init__(
+        self,
+        state: State,
+        host: Host,
+        drivers: Mapping[str, Driver],
+        firewall: Firewall,
+        sandboxes: Sandboxes,
+        *,
+        group: int,
+        netns_directory: str,
+    ) -> None:
+        self._state = state
+        self._host = host
+        self._drivers = drivers
+        self._firewall = firewall
+        self._sandboxes = sandboxes
+        self._group = group
+        self._netns_directory = netns_directory
+
+    async def run(self) -> None:
+        """Restore networks, firewall and open sandboxes, then sweep."""
+        found = await self._look()
+        await self._close_lost(found)
+        for network in self._networks():
+            await self._do_or_log(f"network {network.name}", self._network_ops(network, found))
+        await self._firewall.install()
+        for network in self._networks():
+            await self._do_or_log(f"network {network.name}", self._drivers[network.driver].open_network(network))
+        for sandbox in self._open():
+            await self._do_or_log(f"the network of {sandbox.name}", self._sandbox_ops(sandbox, found))
+        await self._sweep(found)
+
+    async def _look(self) -> Findings:
+        links = await self._host.ask(Links())
+        namespaces = await self._host.ask(Namespaces(self._netns_directory))
+        held = await self._host.ask(HeldPorts())
+        return Findings(
+            links={link.name: link for link in links}, namespaces=frozenset(namespaces), held=frozenset(held)
+        )
+
+    def _networks(self) -> list[Network]:
+        return [network for network in self._state.networks.values() if not network.config_only]
+
+    def _open(self) -> list[Sandbox]:
+        return [sandbox for sandbox in self._state.sandboxes.values() if sandbox.open]
+
+    async def _close_lost(self, found: Findings) -> None:
+        """Note that a stack is no more where its namespace is gone: the machine was started anew."""
+        lost = [
+            replace(sandbox, open=False)
+            for sandbox in self._open()
+            if sandbox.kind is SandboxKind.OWN and self._sandboxes.path(sandbox.id) not in found.namespaces
+        ]
+        if lost:
+            await self._state.commit(put=lost)
+            log.warning("%d network stacks are gone, as after a restart of the machine", len(lost))
+
+    def _network_ops(self, network: Network, found: Findings) -> list[Op]:
+        """Return what is missing of a network; a bridge that stands is not made again."""
+        return [
+            op
+            for op in self._drivers[network.driver].create_network(network)
+            if not (isinstance(op, AddBridge) and op.name in found.links)
+        ]
+
+    def _sandbox_ops(self, sandbox: Sandbox, found: Findings) -> list[Op]:
+        """Return what is missing of an open sandbox: links, routes, held ports, relays."""
+        shape = self._sandboxes.attachments(sandbox.id)
+        standing = [item for item in shape if self._stands(item, found)]
+        netns = self._sandboxes.path(sandbox.id)
+        change = difference(self._drivers, standing, shape, netns)
+        routes = route_ops(Gateways(), choose(shape), netns) if len(standing) < len(shape) else []
+        holds = [hold for hold in self._holds(shape) if _held(hold) not in found.held]
+        relays = difference(self._drivers, (), shape, netns).ports
+        return [*holds, *change.links, *routes, *relays]
+
+    def _stands(self, item: Attachment, found: Findings) -> bool:
+        name = item.endpoint.host_interface
+        return not name or (name in found.links and found.links[name].master != 0)
+
+    def _holds(self, shape: Sequence[Attachment]) -> list[HoldPort]:
+        return [
+            HoldPort(protocol=binding.port.protocol, address=binding.host_ip, port=binding.host_port)
+            for item in shape
+            for binding in item.endpoint.bindings
+            if binding.host_port
+        ]
+
+    async def _do_or_log(self, what: str, ops: Sequence[Op]) -> None:
+        """Mend one thing; what cannot be mended is said and does not keep the others from being mended."""
+        for failure in await carry_out_all(self._host, ops):
+            log.error("%s could not be restored as a whole: %s", what, failure)
+
+    async def _sweep(self, found: Findings) -> None:
+        """Remove everything that carries our tag and that no row owns."""
+        own_links = {name for network in self._networks() for name in self._drivers[network.driver].links(network)}
+        own_links.update(item.host_interface for item in self._state.endpoints.values() if self._is_open(item.sandbox))
+        own_namespaces = {self._sandboxes.path(sandbox.id) for sandbox in self._open()}
+        own_ports = {
+            _held(hold) for sandbox in self._open() for hold in self._holds(self._sandboxes.attachments(sandbox.id))
+        }
+        ops: list[Op] = [
+            DeleteLink(name=link.name)
+            for link in found.links.values()
+            if link.group == self._group and link.name not in own_links
+        ]
+        ops.extend(DeleteNamespace(path=path) for path in sorted(found.namespaces - own_namespaces))
+        ops.extend(
+            ReleasePort(protocol=port.protocol, address=port.address, port=port.port)
+            for port in found.held
+            if port not in own_ports
+        )
+        for op in ops:
+            log.warning("sweeping what nobody owns: %s", op)
+            try:
+                await self._host.do([op])
+            except OperationFailed as failure:
+                log.error("it could not be swept: %s", failure)
+
+    def _is_open(self, sandbox: Id) -> bool:
+        row = self._state.sandboxes.get(sandbox)
+        return row is not None and row.open
+
+
+def _held(hold: HoldPort) -> HeldPort:
+    return HeldPort(protocol=hold.protocol, address=hold.address, port=hold.port)

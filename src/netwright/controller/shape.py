@@ -1,0 +1,121 @@
+"""The difference between two shapes of a sandbox, as operations.
+
+A shape is what a sandbox looks like from outside: its endpoints with their addresses and granted ports. Opening goes
+from nothing to a shape, closing from a shape to nothing, connecting, disconnecting and publishing from one to another:
+they are all this one pure function, so what one of them makes the others know how to take away.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from netwright.controller import gateways
+from netwright.controller.api import Attachment
+from netwright.drivers.api import Driver
+from netwright.firewall.intent import Intent
+from netwright.host.ops import ForgetFlows, Op, RelayPort, ReleasePort
+from netwright.model.names import Id
+from netwright.model.network import Endpoint
+from netwright.model.ports import PortBinding, Protocol
+from netwright.publish.allocate import relay_target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What leads from one shape to another. The firewall's part goes first, so that nothing is up before its guard."""
+
+    add: tuple[Intent, ...] = ()
+    remove: tuple[Intent, ...] = ()
+    links: tuple[Op, ...] = ()
+    ports: tuple[Op, ...] = ()
+    leftovers: tuple[Op, ...] = field(default=())
+
+
+def difference(
+    drivers: Mapping[str, Driver],
+    before: Sequence[Attachment],
+    after: Sequence[Attachment],
+    netns: str,
+) -> Change:
+    """Return what turns one shape of a sandbox into another, for a namespace pinned at `netns`."""
+    old = {item.endpoint.id: item for item in before}
+    new = {item.endpoint.id: item for item in after}
+    old_intents, new_intents = _intents(drivers, before), _intents(drivers, after)
+    return Change(
+        add=tuple(intent for intent in new_intents if intent not in old_intents),
+        remove=tuple(intent for intent in old_intents if intent not in new_intents),
+        links=(
+            *_detached(drivers, old, new),
+            *_attached(drivers, old, new, netns),
+            *gateways.route_ops(gateways.choose(before), gateways.choose(after), netns),
+        ),
+        ports=tuple(_relays(before, after)),
+        leftovers=tuple(_released(before, after)),
+    )
+
+
+def _intents(drivers: Mapping[str, Driver], shape: Sequence[Attachment]) -> dict[Intent, None]:
+    return {
+        intent: None
+        for item in shape
+        for intent in drivers[item.network.driver].endpoint_intents(item.network, item.endpoint)
+    }
+
+
+def _detached(drivers: Mapping[str, Driver], old: Mapping[Id, Attachment], new: Mapping[Id, Attachment]) -> list[Op]:
+    return [
+        op
+        for identity, item in old.items()
+        if identity not in new
+        for op in drivers[item.network.driver].detach(item.network, item.endpoint)
+    ]
+
+
+def _attached(
+    drivers: Mapping[str, Driver], old: Mapping[Id, Attachment], new: Mapping[Id, Attachment], netns: str
+) -> list[Op]:
+    return [
+        op
+        for identity, item in new.items()
+        if identity not in old
+        for op in drivers[item.network.driver].attach(item.network, item.endpoint, netns)
+    ]
+
+
+def _bindings(shape: Sequence[Attachment]) -> dict[PortBinding, Endpoint]:
+    return {binding: item.endpoint for item in shape for binding in item.endpoint.bindings if binding.host_port}
+
+
+def _relays(before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
+    """Return what starts relays, for the ports whose packets the kernel does not carry."""
+    old = _bindings(before)
+    ops: list[Op] = []
+    for binding, endpoint in _bindings(after).items():
+        target = relay_target(binding, endpoint)
+        known = old.get(binding)
+        if target is not None and (known is None or relay_target(binding, known) != target):
+            ops.append(
+                RelayPort(
+                    protocol=binding.port.protocol,
+                    address=binding.host_ip,
+                    port=binding.host_port,
+                    to_address=target,
+                    to_port=binding.port.number,
+                )
+            )
+    return ops
+
+
+def _released(before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
+    """Return what closes the ports that are given up, and what makes senders of datagrams notice any change."""
+    old, new = _bindings(before), _bindings(after)
+    ops: list[Op] = [
+        ReleasePort(protocol=binding.port.protocol, address=binding.host_ip, port=binding.host_port)
+        for binding in old
+        if binding not in new
+    ]
+    changed = [binding for binding in {**old, **new} if old.get(binding) != new.get(binding)]
+    for binding in changed:
+        if binding.port.protocol is Protocol.UDP:
+            address = None if binding.host_ip.is_unspecified else binding.host_ip
+            ops.append(ForgetFlows(protocol=Protocol.UDP, address=address, port=binding.host_port))
+    return ops

@@ -1,0 +1,140 @@
+"""The desired state: networks, sandboxes and endpoints, in memory and on disk at once.
+
+There is one writer of these rows: the controller. `commit` changes memory at once, without awaiting, and then waits for
+the disk. So what one request has reserved (a name, an address, a port) is seen by the next in the same breath, and no
+request is answered before its change is on disk. Where the disk refuses, memory is put back.
+
+Indexes here are derived from the rows by the same call that changes them; nothing is counted beside them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from netwright.errors import InvalidInput, NotFound
+from netwright.model.names import Id, is_id
+from netwright.model.network import Endpoint, Network, Sandbox
+from netwright.store.api import Change, Delete, Put, Store
+
+Row = Network | Endpoint | Sandbox
+
+KINDS = (Network, Sandbox, Endpoint)
+"""The kinds of rows that the controller owns, in the order in which they refer to one another."""
+
+
+class State:
+    """All rows of the controller, with the indexes that its questions need."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.networks: dict[Id, Network] = {}
+        self.sandboxes: dict[Id, Sandbox] = {}
+        self.endpoints: dict[Id, Endpoint] = {}
+        self._on_network: dict[Id, dict[Id, Endpoint]] = {}
+        self._in_sandbox: dict[Id, dict[Id, Endpoint]] = {}
+        self._named: dict[str, Id] = {}
+        self.version = 0
+        """Grows with every change: whoever keeps something derived from the rows compares it."""
+
+    def load(self) -> None:
+        """Read all rows from the disk. Blocks; for the start."""
+        for kind in KINDS:
+            for row in self._store.load(kind).values():
+                self._apply(row)
+
+    async def commit(self, *, put: Iterable[Row] = (), delete: Iterable[Row] = ()) -> None:
+        """Write and delete rows, all or none; on disk when this returns."""
+        put, delete = tuple(put), tuple(delete)
+        before = {row.id: self._find(row) for row in (*put, *delete)}
+        for row in put:
+            self._apply(row)
+        for row in delete:
+            self._forget(row)
+        changes: list[Change] = [Put(row.id, row) for row in put]
+        changes.extend(Delete(type(row), row.id) for row in delete)
+        try:
+            await self._store.commit(changes)
+        except BaseException:
+            self._put_back(put, before)
+            raise
+
+    def _put_back(self, put: Sequence[Row], before: Mapping[Id, Row | None]) -> None:
+        for row in put:
+            if before[row.id] is None:
+                self._forget(row)
+        for old in before.values():
+            if old is not None:
+                self._apply(old)
+
+    def _find(self, row: Row) -> Row | None:
+        match row:
+            case Network():
+                return self.networks.get(row.id)
+            case Sandbox():
+                return self.sandboxes.get(row.id)
+            case Endpoint():
+                return self.endpoints.get(row.id)
+
+    def _apply(self, row: Row) -> None:
+        self.version += 1
+        match row:
+            case Network():
+                self.networks[row.id] = row
+                self._named[row.name] = row.id
+            case Sandbox():
+                self.sandboxes[row.id] = row
+            case Endpoint():
+                self.endpoints[row.id] = row
+                self._on_network.setdefault(row.network, {})[row.id] = row
+                self._in_sandbox.setdefault(row.sandbox, {})[row.id] = row
+
+    def _forget(self, row: Row) -> None:
+        self.version += 1
+        match row:
+            case Network():
+                self.networks.pop(row.id, None)
+                self._named.pop(row.name, None)
+                self._on_network.pop(row.id, None)
+            case Sandbox():
+                self.sandboxes.pop(row.id, None)
+                self._in_sandbox.pop(row.id, None)
+            case Endpoint():
+                self.endpoints.pop(row.id, None)
+                self._on_network.get(row.network, {}).pop(row.id, None)
+                self._in_sandbox.get(row.sandbox, {}).pop(row.id, None)
+
+    def network(self, reference: str) -> Network:
+        """Return the network that a user means: by full id, full name, or id prefix, in Docker's order.
+
+        Raises NotFound; InvalidInput where several ids begin so.
+        """
+        if (found := self.networks.get(Id(reference))) is not None:
+            return found
+        if (named := self._named.get(reference)) is not None:
+            return self.networks[named]
+        matches = [] if not reference or is_id(reference) else self._with_prefix(reference)
+        if not matches:
+            raise NotFound(f"network {reference} not found")
+        if len(matches) > 1:
+            raise InvalidInput(f"network {reference} is ambiguous ({len(matches)} matches found based on ID prefix)")
+        return matches[0]
+
+    def _with_prefix(self, prefix: str) -> list[Network]:
+        return [network for network in self.networks.values() if network.id.startswith(prefix)]
+
+    def name_taken(self, name: str) -> bool:
+        """Tell whether a network has this name."""
+        return name in self._named
+
+    def sandbox(self, identity: Id) -> Sandbox:
+        """Return a sandbox. Raises NotFound."""
+        try:
+            return self.sandboxes[identity]
+        except KeyError:
+            raise NotFound(f"sandbox {identity} not found") from None
+
+    def on_network(self, network: Id) -> tuple[Endpoint, ...]:
+        """Return the endpoints on a network."""
+        return tuple(self._on_network.get(network, {}).values())
+
+    def in_sandbox(self, sandbox: Id) -> tuple[Endpoint, ...]:
+        """Return a sandbox's endpoints in the order of their declaration."""
+        return tuple(sorted(self._in_sandbox.get(sandbox, {}).values(), key=lambda endpoint: endpoint.order))
