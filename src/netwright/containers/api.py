@@ -53,7 +53,7 @@ class Session(Protocol):
         """Say that no more input comes: the process reads end of file."""
 
     async def close(self) -> None:
-        """The client is gone."""
+        """Let go: the client is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

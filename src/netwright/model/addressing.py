@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -11,6 +12,7 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
     ip_address,
+    ip_interface,
 )
 
 from netwright.errors import InvalidInput
@@ -21,6 +23,9 @@ IPNetwork = IPv4Network | IPv6Network
 
 ANY_IPV4 = IPv4Address("0.0.0.0")
 ANY_IPV6 = IPv6Address("::")
+
+ANY_SUBNET: Mapping[int, IPNetwork] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
+"""By IP version, the subnet that stands for any: what a pool asks for that names none."""
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
 
@@ -49,6 +54,11 @@ class Mac:
 
     def __str__(self) -> str:
         return self.octets.hex(":")
+
+
+def interface(address: IPAddress, length: int) -> IPInterface:
+    """Return an address with the length of its prefix."""
+    return ip_interface((address.packed, length))
 
 
 def parse_address(text: str) -> IPAddress:

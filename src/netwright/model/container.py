@@ -164,8 +164,12 @@ class ContainerRequest:
 
 
 class Status(StrEnum):
-    """Where a container is in its life; `containers.lifecycle` has the table of moves."""
+    """Where a container is in its life; `containers.lifecycle` has the table of moves.
 
+    All but `CREATING` are Docker's. It stands on disk while a container is being made and is shown to nobody.
+    """
+
+    CREATING = "creating"
     CREATED = "created"
     RUNNING = "running"
     RESTARTING = "restarting"
@@ -206,7 +210,8 @@ class MountPoint:
 class Container:
     """A container: what was asked, what was decided, and where it stands.
 
-    `sandbox` is its network stack; with `network_mode` `container:ID` it is the other's, and `joins` names that one.
+    `image` is the image's id and `layers` its layers, lowest first: they outlive the image's name. `sandbox` is its
+    network stack; with `network_mode` `container:ID` it is the other's, and `joins` names that one.
     """
 
     id: Id
@@ -220,6 +225,7 @@ class Container:
     joins: Id | None = None
     hostname: str = ""
     mounts: tuple[MountPoint, ...] = ()
+    layers: tuple[str, ...] = ()
     state: ContainerState = ContainerState()
     runtime: str = "runc"
 

@@ -1,0 +1,129 @@
+"""What is done to links, addresses and routes: one function an operation."""
+
+import errno
+from collections.abc import Sequence
+
+from netwright.errors import OperationFailed
+from netwright.host import ops
+from netwright.kernel.netlink import messages as rt
+from netwright.kernel.netlink.socket import NetlinkError
+from netwright.kernel.stack import Stack, refused
+
+BRIDGE_PORTS = 1023
+"""How many ports the kernel gives a bridge (BR_MAX_PORTS less the reserved 0)."""
+
+PARKED = 0x40000000
+"""The bit that turns our link group into that of links on their way out."""
+
+
+def _request(stack: Stack, what: str, batch: Sequence[bytearray], content: Sequence[int] = ()) -> None:
+    """Send messages; errors whose number is in `content` mean that it is so already."""
+    try:
+        stack.netlink.request(batch)
+    except NetlinkError as error:
+        if error.errno not in content:
+            raise refused(what, error) from error
+
+
+def add_bridge(home: Stack, op: ops.AddBridge) -> None:
+    """Make a bridge."""
+    try:
+        home.netlink.request([rt.add_bridge(op.name, op.mac, op.mtu, op.group)])
+    except NetlinkError as error:
+        if error.errno == errno.EEXIST:
+            raise OperationFailed(
+                f"an interface named {op.name} is here already and is not ours: choose another name, or use it as it "
+                "is with --bridge (default network) or com.docker.network.bridge.name",
+                errno=errno.EEXIST,
+            ) from error
+        raise refused(f"making bridge {op.name}", error) from error
+
+
+def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
+    """Make a veth pair, its host end a port of a bridge."""
+    if inside.descriptor is None:
+        raise OperationFailed(f"{op.name} has no namespace to go to")
+    request = rt.add_veth(
+        host=(op.host_name, op.host_mac),
+        master=home.index(op.bridge),
+        peer=(op.name, op.mac),
+        netns=inside.descriptor,
+        mtu=op.mtu,
+        group=op.group,
+    )
+    try:
+        home.netlink.request([request])
+    except NetlinkError as error:
+        if error.errno == errno.EXFULL:
+            raise OperationFailed(
+                f"bridge {op.bridge} is full: the kernel gives a bridge {BRIDGE_PORTS} ports; use a second network",
+                errno=errno.EXFULL,
+            ) from error
+        raise refused(f"making {op.host_name} and {op.name}", error) from error
+    index = home.index(op.host_name)
+    settings = [rt.no_ipv6_autoconfiguration(index)]
+    if op.hairpin:
+        settings.append(rt.set_hairpin(index))
+    # A kernel without IPv6 knows no address generation; then there is nothing to keep it from.
+    _request(home, f"setting up {op.host_name}", settings, content=(errno.EAFNOSUPPORT, errno.EOPNOTSUPP))
+
+
+def delete_link(home: Stack, op: ops.DeleteLink, group: int) -> bool:
+    """Take a link out of service; return whether it waits to be reaped by `reap`."""
+    home.forget()
+    link = next((link for link in home.links(addresses=False) if link.name == op.name), None)
+    if link is None:
+        return False
+    if link.kind == "veth":
+        # Deleting one link makes the caller wait for the whole kernel to let go of it, 16 ms and more. Parked, it is
+        # off its bridge and its name at once, and a whole group is reaped for the price of one.
+        parked = rt.park_link(link.index, f"nwx{link.index}", group | PARKED)
+        _request(home, f"parking {op.name}", [parked], content=(errno.ENODEV,))
+        return True
+    _request(home, f"deleting {op.name}", [rt.delete_link(link.index)], content=(errno.ENODEV,))
+    return False
+
+
+def reap(home: Stack, group: int) -> None:
+    """Delete all parked links."""
+    _request(home, "deleting parked links", [rt.delete_group(group | PARKED)], content=(errno.ENODEV,))
+
+
+def set_link_up(stack: Stack, op: ops.SetLinkUp) -> None:
+    """Bring a link up."""
+    _request(stack, f"bringing {op.name} up", [rt.set_up(stack.index(op.name))])
+
+
+def set_link_mtu(stack: Stack, op: ops.SetLinkMtu) -> None:
+    """Set a link's MTU."""
+    _request(stack, f"setting the MTU of {op.name} to {op.mtu}", [rt.set_mtu(stack.index(op.name), op.mtu)])
+
+
+def add_address(stack: Stack, op: ops.AddAddress) -> None:
+    """Give a link an address; content when it has it."""
+    batch = [rt.add_address(stack.index(op.link), op.address)]
+    _request(stack, f"giving {op.address} to {op.link}", batch, content=(errno.EEXIST,))
+
+
+def delete_address(stack: Stack, op: ops.DeleteAddress) -> None:
+    """Take an address from a link; content when it has it not, or when there is no link."""
+    index = stack.find(op.link)
+    if index is not None:
+        gone = (errno.EADDRNOTAVAIL, errno.ENODEV)
+        _request(stack, f"taking {op.address} from {op.link}", [rt.delete_address(index, op.address)], content=gone)
+
+
+def replace_route(stack: Stack, op: ops.ReplaceRoute) -> None:
+    """Set a route."""
+    request = rt.replace_route(op.version, op.destination, op.gateway, stack.index(op.link))
+    where = "the default route" if op.destination is None else f"the route to {op.destination}"
+    _request(stack, f"setting {where} via {op.gateway or op.link}", [request])
+
+
+def delete_route(stack: Stack, op: ops.DeleteRoute) -> None:
+    """Remove a route; content when there is none."""
+    index = stack.find(op.link)
+    if index is not None:
+        where = "the default route" if op.destination is None else f"the route to {op.destination}"
+        request = rt.delete_route(op.version, op.destination, index)
+        _request(stack, f"removing {where}", [request], content=(errno.ESRCH, errno.ENODEV))

@@ -1,0 +1,235 @@
+"""This machine: every operation and every question, from value to function.
+
+A batch is carried out by one worker thread from beginning to end, so it costs one hand-over between threads however
+long it is. Each worker has its own conversation with the kernel and its own nftables context; namespaces that a batch
+needs are opened for it and closed after it, because an open socket keeps a namespace and its links alive.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from netwright.errors import OperationFailed
+from netwright.host import ops, queries
+from netwright.kernel import conntrack, iptables, links, mounts, netns, sysctl
+from netwright.kernel.announce import Announcer
+from netwright.kernel.files import read_text
+from netwright.kernel.netlink.socket import NetlinkError
+from netwright.kernel.nft import Nft
+from netwright.kernel.ports import Ports, bound_ports, has_ipv6
+from netwright.kernel.stack import Stack
+
+T = TypeVar("T")
+
+WORKERS = 3
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Worker:
+    """What one worker thread keeps: its namespace, its conversation with the kernel, its nftables context."""
+
+    home_descriptor: int
+    home: Stack
+    nft: Nft
+
+
+@dataclass(slots=True)
+class Batch:
+    """A worker at work on one batch, with the namespaces that the batch has needed so far."""
+
+    worker: Worker
+    visited: dict[str, Stack] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Stack:
+        """The engine's own stack."""
+        return self.worker.home
+
+    def stack(self, path: str | None) -> Stack:
+        """Return the stack pinned at a path, or the engine's own for None."""
+        if path is None:
+            return self.home
+        found = self.visited.get(path)
+        if found is None:
+            found = Stack(netns.open_pinned(path), self.worker.home_descriptor)
+            self.visited[path] = found
+        return found
+
+    def inside(self, path: str | None, act: Callable[[], T]) -> T:
+        """Run a function in the namespace pinned at a path, or at home for None."""
+        descriptor = self.stack(path).descriptor
+        if descriptor is None:
+            return act()
+        with netns.visit(descriptor, self.worker.home_descriptor):
+            return act()
+
+    def leave(self, path: str) -> None:
+        """Let go of a namespace."""
+        if (stack := self.visited.pop(path, None)) is not None:
+            stack.close()
+
+    def close(self) -> None:
+        """Let go of all namespaces."""
+        for path in list(self.visited):
+            self.leave(path)
+
+
+class LinuxHost:
+    """The machine that the engine runs on, as `host.protocol.Host`."""
+
+    def __init__(self, *, exec_root: str, group: int) -> None:
+        self._group = group
+        self._ports = Ports(exec_root)
+        self._announcer = Announcer()
+        self._local = threading.local()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="kernel", initializer=self._start_worker)
+        # Programs and deletions that make the kernel wait must not hold up the batches of others.
+        self._slow = ThreadPoolExecutor(2, thread_name_prefix="kernel-slow", initializer=self._start_worker)
+        self._reaping = threading.Event()
+        self._carry = self._operations()
+        self._answer = self._questions()
+
+    def _start_worker(self) -> None:
+        descriptor = netns.current()
+        self._local.worker = Worker(descriptor, Stack(None, descriptor), Nft())
+
+    async def do(self, batch: Sequence[ops.Op]) -> None:
+        """Carry out operations in order. Raises OperationFailed; its `done` counts those before the failure."""
+        if not batch:
+            return
+        pool = self._slow if any(isinstance(op, _SLOW) for op in batch) else self._pool
+        await asyncio.get_running_loop().run_in_executor(pool, self._run, tuple(batch))
+
+    async def ask(self, query: queries.Query[T]) -> T:
+        """Answer a question. Raises OperationFailed."""
+        return cast(T, await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, query))
+
+    def close(self) -> None:
+        """Finish what is under way and end the threads; what lives in the kernel and the keeper stays."""
+        self._announcer.close()
+        self._pool.shutdown()
+        self._slow.shutdown()
+        self._ports.close()
+
+    def _run(self, batch: tuple[ops.Op, ...]) -> None:
+        work = self._begin()
+        try:
+            for done, op in enumerate(batch):
+                try:
+                    self._carry[type(op)](work, op)
+                except OperationFailed as failure:
+                    failure.done = done
+                    raise
+                except OSError as error:
+                    raise OperationFailed(f"{op}: {error.strerror}", errno=error.errno, done=done) from error
+        finally:
+            work.close()
+
+    def _begin(self) -> Batch:
+        worker: Worker = self._local.worker
+        worker.home.forget()
+        return Batch(worker)
+
+    def _ask(self, query: queries.Query[Any]) -> Any:
+        work = self._begin()
+        try:
+            return self._answer[type(query)](work, query)
+        except NetlinkError as error:
+            raise OperationFailed(f"{query}: {error.strerror}", errno=error.errno) from error
+        finally:
+            work.close()
+
+    def _operations(self) -> dict[type[ops.Op], Callable[[Batch, Any], None]]:
+        ports = self._ports
+        return {
+            ops.CreateNamespace: self._create_namespace,
+            ops.DeleteNamespace: self._delete_namespace,
+            ops.AddBridge: self._add_bridge,
+            ops.AddVeth: lambda work, op: links.add_veth(work.home, work.stack(op.netns), op),
+            ops.DeleteLink: self._delete_link,
+            ops.SetLinkUp: lambda work, op: links.set_link_up(work.stack(op.netns), op),
+            ops.SetLinkMtu: lambda work, op: links.set_link_mtu(work.stack(op.netns), op),
+            ops.AddAddress: lambda work, op: links.add_address(work.stack(op.netns), op),
+            ops.DeleteAddress: lambda work, op: links.delete_address(work.stack(op.netns), op),
+            ops.ReplaceRoute: lambda work, op: links.replace_route(work.stack(op.netns), op),
+            ops.DeleteRoute: lambda work, op: links.delete_route(work.stack(op.netns), op),
+            ops.SetSysctl: self._set_sysctl,
+            ops.AnnounceAddress: lambda work, op: self._announcer.announce(op, work.worker.home_descriptor),
+            ops.HoldPort: lambda _, op: ports.hold(op.protocol, op.address, op.port),
+            ops.ReleasePort: lambda _, op: ports.release(op.protocol, op.address, op.port),
+            ops.RelayPort: lambda _, op: ports.relay(op.protocol, op.address, op.port, op.to_address, op.to_port),
+            ops.ForgetFlows: lambda _, op: _discard(conntrack.forget(op.protocol, op.address, op.port)),
+            ops.NftTransaction: lambda work, op: work.worker.nft.run(op.commands),
+            ops.IptablesTransaction: lambda _, op: iptables.restore(op.version, op.rules),
+            ops.Mount: lambda _, op: mounts.mount(op.source, op.target, op.type, op.options),
+            ops.Unmount: lambda _, op: mounts.unmount(op.target),
+        }
+
+    def _questions(self) -> dict[type[queries.Query[Any]], Callable[[Batch, Any], object]]:
+        return {
+            queries.Links: lambda work, query: tuple(work.stack(query.netns).links()),
+            queries.Routes: lambda work, query: tuple(work.stack(query.netns).routes()),
+            queries.Sysctl: lambda work, query: work.inside(query.netns, lambda: sysctl.read(query.key)),
+            queries.Namespaces: lambda _, query: netns.pinned(query.directory),
+            queries.Mounts: lambda _, query: mounts.below(query.directory),
+            queries.HeldPorts: lambda _, __: self._ports.held(),
+            queries.NftTables: lambda work, _: work.worker.nft.tables(),
+            queries.IptablesRules: lambda _, query: iptables.save(query.version, query.table),
+            queries.ReadFile: lambda _, query: read_text(query.path),
+            queries.BoundPorts: lambda _, query: bound_ports(query.protocol),
+            queries.HasIPv6: lambda _, __: has_ipv6(),
+        }
+
+    def _create_namespace(self, work: Batch, op: ops.CreateNamespace) -> None:
+        netns.create(op.path, work.worker.home_descriptor)
+        try:
+            # Links that come later speak no IPv6 until an IPv6 address is given to them; ::1 stays on lo.
+            key = "net/ipv6/conf/default/disable_ipv6"
+            work.inside(op.path, lambda: sysctl.write(key, "1", optional=True))
+            links.set_link_up(work.stack(op.path), ops.SetLinkUp(name="lo"))
+        except OperationFailed:
+            work.leave(op.path)
+            netns.delete(op.path)
+            raise
+
+    def _delete_namespace(self, work: Batch, op: ops.DeleteNamespace) -> None:
+        work.leave(op.path)
+        netns.delete(op.path)
+
+    def _add_bridge(self, work: Batch, op: ops.AddBridge) -> None:
+        links.add_bridge(work.home, op)
+        sysctl.write(f"net/ipv6/conf/{op.name}/accept_ra", "0", optional=True)
+
+    def _delete_link(self, work: Batch, op: ops.DeleteLink) -> None:
+        if links.delete_link(work.home, op, self._group):
+            self._reap_soon()
+
+    def _reap_soon(self) -> None:
+        """Have parked links reaped in the background; many that are parked meanwhile go in one sweep."""
+        if not self._reaping.is_set():
+            self._reaping.set()
+            self._slow.submit(self._reap)
+
+    def _reap(self) -> None:
+        self._reaping.clear()
+        work = self._begin()
+        try:
+            links.reap(work.home, self._group)
+        except OperationFailed as failure:
+            log.error("%s; they are out of service and will be deleted at the next removal", failure)
+
+    def _set_sysctl(self, work: Batch, op: ops.SetSysctl) -> None:
+        work.inside(op.netns, lambda: sysctl.write(op.key, op.value, optional=op.optional))
+
+
+def _discard(_: object) -> None:
+    """Answer nothing: an operation has no answer."""
+
+
+_SLOW = (ops.IptablesTransaction,)

@@ -1,0 +1,207 @@
+"""The messages of rtnetlink that the engine sends, each a function from values to bytes (linux/rtnetlink.h, if_link.h)."""
+
+import socket
+import struct
+from ipaddress import IPv4Interface, IPv6Interface
+
+from netwright.kernel.netlink.wire import (
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_DUMP,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    attribute,
+    message,
+    nested,
+    number,
+    octet,
+    text,
+)
+from netwright.model.addressing import IPAddress, IPNetwork, Mac
+
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
+IFLA_TXQLEN, IFLA_LINKINFO, IFLA_GROUP, IFLA_NET_NS_FD = 13, 18, 27, 28
+IFLA_LINK_NETNSID, IFLA_PROTINFO = 37, 12
+IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+IFLA_BRPORT_MODE = 4
+IFLA_AF_SPEC, IFLA_INET6_ADDR_GEN_MODE = 26, 8
+VETH_INFO_PEER = 1
+ADDR_GEN_MODE_NONE = 1
+
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS = 1, 2, 4, 8
+IFA_F_NODAD = 0x02
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE = 1, 4, 5, 15
+RT_TABLE_MAIN = 254
+RTPROT_STATIC = 4
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
+RTN_UNICAST = 1
+
+IFF_UP = 0x1
+
+_IFINFO = struct.Struct("=BxHiII")
+_IFADDR = struct.Struct("=BBBBI")
+_RTMSG = struct.Struct("=BBBBBBBBI")
+
+_NEW = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
+
+
+def _family(version: int) -> int:
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+def link_header(*, family: int = socket.AF_UNSPEC, index: int = 0, flags: int = 0, change: int = 0) -> bytes:
+    """Return a `struct ifinfomsg`."""
+    return _IFINFO.pack(family, 0, index, flags, change)
+
+
+def add_bridge(name: str, mac: Mac, mtu: int, group: int) -> bytearray:
+    """Make a bridge, down."""
+    body = (
+        link_header()
+        + text(IFLA_IFNAME, name)
+        + attribute(IFLA_ADDRESS, mac.octets)
+        + number(IFLA_MTU, mtu)
+        + number(IFLA_GROUP, group)
+        + nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, "bridge"))
+    )
+    return message(RTM_NEWLINK, _NEW, body)
+
+
+def add_veth(*, host: tuple[str, Mac], master: int, peer: tuple[str, Mac], netns: int, mtu: int, group: int) -> bytearray:
+    """Make a veth pair: one end here, up and on a bridge; the other down in the namespace behind a descriptor.
+
+    The other end cannot be up in the same request: veth refuses to open an end before its peer exists.
+    """
+    peer_body = (
+        link_header()
+        + text(IFLA_IFNAME, peer[0])
+        + attribute(IFLA_ADDRESS, peer[1].octets)
+        + number(IFLA_MTU, mtu)
+        + number(IFLA_NET_NS_FD, netns)
+    )
+    body = (
+        link_header(flags=IFF_UP, change=IFF_UP)
+        + text(IFLA_IFNAME, host[0])
+        + attribute(IFLA_ADDRESS, host[1].octets)
+        + number(IFLA_MTU, mtu)
+        + number(IFLA_GROUP, group)
+        + number(IFLA_MASTER, master)
+        + nested(
+            IFLA_LINKINFO,
+            text(IFLA_INFO_KIND, "veth"),
+            nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, peer_body)),
+        )
+    )
+    return message(RTM_NEWLINK, _NEW, body)
+
+
+def set_hairpin(index: int) -> bytearray:
+    """Let a bridge port send a frame back where it came from."""
+    header = link_header(family=socket.AF_BRIDGE, index=index)
+    return message(RTM_SETLINK, NLM_F_ACK, header + nested(IFLA_PROTINFO, octet(IFLA_BRPORT_MODE, 1)))
+
+
+def no_ipv6_autoconfiguration(index: int) -> bytearray:
+    """Keep the kernel from giving a link an IPv6 address, and from speaking IPv6 on it, by itself."""
+    mode = nested(IFLA_AF_SPEC, nested(socket.AF_INET6, octet(IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE)))
+    return message(RTM_SETLINK, NLM_F_ACK, link_header(index=index) + mode)
+
+
+def park_link(index: int, name: str, group: int) -> bytearray:
+    """Take a link off its bridge, out of its group and off its name, in one request that does not wait."""
+    body = link_header(index=index) + text(IFLA_IFNAME, name) + number(IFLA_MASTER, 0) + number(IFLA_GROUP, group)
+    return message(RTM_SETLINK, NLM_F_ACK, body)
+
+
+def delete_group(group: int) -> bytearray:
+    """Delete all links of a group; the kernel waits once for all of them."""
+    return message(RTM_DELLINK, NLM_F_ACK, link_header() + number(IFLA_GROUP, group))
+
+
+def delete_link(index: int) -> bytearray:
+    """Delete one link; the kernel waits for its last users."""
+    return message(RTM_DELLINK, NLM_F_ACK, link_header(index=index))
+
+
+def set_up(index: int) -> bytearray:
+    """Bring a link up."""
+    return message(RTM_SETLINK, NLM_F_ACK, link_header(index=index, flags=IFF_UP, change=IFF_UP))
+
+
+def set_up_by_name(name: str) -> bytearray:
+    """Bring a link up that is known by name only."""
+    return message(RTM_SETLINK, NLM_F_ACK, link_header(flags=IFF_UP, change=IFF_UP) + text(IFLA_IFNAME, name))
+
+
+def set_mtu(index: int, mtu: int) -> bytearray:
+    """Set a link's MTU."""
+    return message(RTM_SETLINK, NLM_F_ACK, link_header(index=index) + number(IFLA_MTU, mtu))
+
+
+def _address(kind: int, flags: int, index: int, address: IPv4Interface | IPv6Interface) -> bytearray:
+    header = _IFADDR.pack(_family(address.version), address.network.prefixlen, 0, 0, index)
+    packed = address.ip.packed
+    body = header + attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
+    if isinstance(address, IPv6Interface):
+        body += number(IFA_FLAGS, IFA_F_NODAD)
+    elif address.network.prefixlen < 31:
+        body += attribute(IFA_BROADCAST, address.network.broadcast_address.packed)
+    return message(kind, flags, body)
+
+
+def add_address(index: int, address: IPv4Interface | IPv6Interface) -> bytearray:
+    """Give a link an address; an IPv6 address is usable at once, without duplicate detection."""
+    return _address(RTM_NEWADDR, _NEW, index, address)
+
+
+def delete_address(index: int, address: IPv4Interface | IPv6Interface) -> bytearray:
+    """Take an address from a link."""
+    return _address(RTM_DELADDR, NLM_F_ACK, index, address)
+
+
+def _route(
+    kind: int, flags: int, version: int, destination: IPNetwork | None, gateway: IPAddress | None, index: int
+) -> bytearray:
+    scope = RT_SCOPE_UNIVERSE if gateway is not None or version == 6 else RT_SCOPE_LINK
+    if kind == RTM_DELROUTE:
+        scope = RT_SCOPE_NOWHERE
+    length = 0 if destination is None else destination.prefixlen
+    protocol = RTPROT_STATIC if kind == RTM_NEWROUTE else 0
+    body = _RTMSG.pack(_family(version), length, 0, 0, RT_TABLE_MAIN, protocol, scope, RTN_UNICAST, 0)
+    if destination is not None:
+        body += attribute(RTA_DST, destination.network_address.packed)
+    if gateway is not None:
+        body += attribute(RTA_GATEWAY, gateway.packed)
+    return message(kind, flags, body + number(RTA_OIF, index))
+
+
+def replace_route(
+    version: int, destination: IPNetwork | None, gateway: IPAddress | None, index: int
+) -> bytearray:
+    """Set the route to a destination (None: default) through a gateway, or on-link without one."""
+    flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE
+    return _route(RTM_NEWROUTE, flags, version, destination, gateway, index)
+
+
+def delete_route(version: int, destination: IPNetwork | None, index: int) -> bytearray:
+    """Remove the route to a destination through a link."""
+    return _route(RTM_DELROUTE, NLM_F_ACK, version, destination, None, index)
+
+
+def dump_links() -> bytearray:
+    """Ask for all links."""
+    return message(RTM_GETLINK, NLM_F_DUMP, link_header())
+
+
+def dump_addresses() -> bytearray:
+    """Ask for all addresses of both families."""
+    return message(RTM_GETADDR, NLM_F_DUMP, _IFADDR.pack(0, 0, 0, 0, 0))
+
+
+def dump_routes(family: int) -> bytearray:
+    """Ask for all routes of a family."""
+    return message(RTM_GETROUTE, NLM_F_DUMP, _RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))

@@ -1,0 +1,133 @@
+"""One network stack as a worker sees it for the time of a batch: a netlink conversation and the indexes of its links."""
+
+import os
+import socket
+import struct
+from ipaddress import ip_address, ip_interface, ip_network
+
+from netwright.errors import OperationFailed
+from netwright.host.queries import Link, Route
+from netwright.kernel import netns
+from netwright.kernel.netlink import messages as rt
+from netwright.kernel.netlink.socket import NetlinkError, NetlinkSocket
+from netwright.kernel.netlink.wire import as_number, as_text, attributes
+from netwright.model.addressing import IPInterface, Mac
+
+_IFINFO = struct.Struct("=BxHiII")
+_IFADDR = struct.Struct("=BBBBI")
+_RTMSG = struct.Struct("=BBBBBBBBI")
+_RTM_F_CLONED = 0x200
+
+
+class Stack:
+    """A network stack; `descriptor` is its namespace, or None for the worker's own."""
+
+    def __init__(self, descriptor: int | None, home: int) -> None:
+        self.descriptor = descriptor
+        self._home = home
+        self._indexes: dict[str, int] = {}
+        if descriptor is None:
+            self.netlink = NetlinkSocket()
+        else:
+            with netns.visit(descriptor, home):
+                self.netlink = NetlinkSocket()
+
+    def close(self) -> None:
+        """Let the namespace go."""
+        self.netlink.close()
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+
+    def forget(self) -> None:
+        """Drop what is known of links: another batch may have changed them."""
+        self._indexes.clear()
+
+    def index(self, name: str) -> int:
+        """Return a link's index. Raises OperationFailed where there is none of this name."""
+        known = self._indexes.get(name)
+        if known is None:
+            known = self.find(name)
+            if known is None:
+                raise OperationFailed(f"there is no interface {name}")
+            self._indexes[name] = known
+        return known
+
+    def find(self, name: str) -> int | None:
+        """Return a link's index, or None."""
+        if self.descriptor is None:
+            try:
+                return socket.if_nametoindex(name)
+            except OSError:
+                return None
+        return next((link.index for link in self.links(addresses=False) if link.name == name), None)
+
+    def links(self, *, addresses: bool = True) -> list[Link]:
+        """Return all links, with their addresses where wanted."""
+        held = self._addresses() if addresses else {}
+        return [
+            _link(body, held) for kind, body in self.netlink.dump(rt.dump_links()) if kind == rt.RTM_NEWLINK
+        ]
+
+    def _addresses(self) -> dict[int, list[IPInterface]]:
+        held: dict[int, list[IPInterface]] = {}
+        for kind, body in self.netlink.dump(rt.dump_addresses()):
+            if kind != rt.RTM_NEWADDR:
+                continue
+            _, length, _, _, index = _IFADDR.unpack_from(body)
+            found = attributes(body, _IFADDR.size)
+            packed = found.get(rt.IFA_LOCAL) or found[rt.IFA_ADDRESS]
+            held.setdefault(index, []).append(ip_interface(f"{ip_address(packed)}/{length}"))
+        return held
+
+    def routes(self) -> list[Route]:
+        """Return the unicast routes of the main table, both families."""
+        names = {link.index: link.name for link in self.links(addresses=False)}
+        found = []
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for kind, body in self.netlink.dump(rt.dump_routes(family)):
+                route = _route(body, names) if kind == rt.RTM_NEWROUTE else None
+                if route is not None:
+                    found.append(route)
+        return found
+
+
+def _link(body: bytes, held: dict[int, list[IPInterface]]) -> Link:
+    _, _, index, flags, _ = _IFINFO.unpack_from(body)
+    found = attributes(body, _IFINFO.size)
+    information = attributes(found.get(rt.IFLA_LINKINFO, b""))
+    mac = found.get(rt.IFLA_ADDRESS, b"")
+    netnsid = found.get(rt.IFLA_LINK_NETNSID)
+    return Link(
+        index=index,
+        name=as_text(found[rt.IFLA_IFNAME]),
+        kind=as_text(information.get(rt.IFLA_INFO_KIND, b"")),
+        mac=Mac(mac) if len(mac) == 6 else None,
+        mtu=as_number(found[rt.IFLA_MTU]),
+        group=as_number(found[rt.IFLA_GROUP]),
+        up=bool(flags & rt.IFF_UP),
+        master=as_number(found[rt.IFLA_MASTER]) if rt.IFLA_MASTER in found else 0,
+        peer_netns=as_number(netnsid) if netnsid is not None else None,
+        addresses=tuple(held.get(index, ())),
+    )
+
+
+def _route(body: bytes, names: dict[int, str]) -> Route | None:
+    family, length, _, _, table, _, _, kind, flags = _RTMSG.unpack_from(body)
+    found = attributes(body, _RTMSG.size)
+    table = as_number(found[rt.RTA_TABLE]) if rt.RTA_TABLE in found else table
+    if table != rt.RT_TABLE_MAIN or kind != rt.RTN_UNICAST or flags & _RTM_F_CLONED or rt.RTA_OIF not in found:
+        return None
+    zero = bytes(4 if family == socket.AF_INET else 16)
+    destination = ip_network((found.get(rt.RTA_DST, zero), length))
+    gateway = found.get(rt.RTA_GATEWAY)
+    return Route(
+        destination=destination,
+        gateway=None if gateway is None else ip_address(gateway),
+        link=names.get(as_number(found[rt.RTA_OIF]), ""),
+        on_link=gateway is None and length > 0,
+    )
+
+
+def refused(what: str, error: NetlinkError) -> OperationFailed:
+    """Return a netlink error as the failure of an operation."""
+    return OperationFailed(f"{what}: {error.strerror}", errno=error.errno)
