@@ -341,7 +341,9 @@ class BridgeDriver(Driver):
                 address=address.ip,
                 mode=options.mode(address.version),
                 internal=network.internal,
+                icc=options.icc,
                 trusted=options.trusted,
+                direct=self._settings.direct,
             )
             for address in endpoint_interfaces(endpoint)
         ]

@@ -44,7 +44,10 @@ class NetworkIntent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointIntent:
-    """One family's address of an endpoint: who may send with it, and that strangers may not reach it directly."""
+    """One family's address of an endpoint: who may send with it, and that strangers may not reach it directly.
+
+    `port` is the host's end of the endpoint's link; `icc` False keeps it from the other ports of its bridge.
+    """
 
     network: str
     bridge: str
@@ -53,7 +56,9 @@ class EndpointIntent:
     address: IPAddress
     mode: GatewayMode = GatewayMode.NAT
     internal: bool = False
+    icc: bool = True
     trusted: tuple[str, ...] = ()
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -234,9 +234,16 @@ class ForgetFlows(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NftTransaction(Op):
-    """Carry out nftables commands (nft's own syntax, one a line) as one transaction: all or none."""
+    """Carry out nftables commands (nft's own syntax, one a line) as one transaction: all or none.
+
+    `undo` are the commands that take it back, where that has a meaning.
+    """
 
     commands: str
+    undo: str = ""
+
+    def inverse(self) -> Op | None:
+        return NftTransaction(commands=self.undo) if self.undo else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +252,10 @@ class IptablesTransaction(Op):
 
     version: int
     rules: str
+    undo: str = ""
+
+    def inverse(self) -> Op | None:
+        return IptablesTransaction(version=self.version, rules=self.undo) if self.undo else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

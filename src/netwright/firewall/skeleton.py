@@ -1,0 +1,199 @@
+"""The fixed part of the nftables backend: chains, rules, and the empty sets and maps that they look into.
+
+Networks, endpoints and ports are never rules: they are elements (`firewall.elements`), so no order between them can
+matter, and a change is an element more or less. Each rule says in its comment why it is there. What a packet meets, in
+the order of the kernel's hooks:
+
+    prerouting  -300   loopback addresses are not reached from a bridge (before connection tracking, so replies pass)
+    prerouting  -150   container addresses are not reached directly (after tracking, so replies are known; before NAT)
+    prerouting, output -100   published ports are translated
+    forward        0   what may enter and leave the bridges
+    postrouting  100   source addresses on the way out, and of neighbours that meet through the host
+
+What stays inside a bridge is seen by the second table, of the bridge family: what the inet family sees of it depends on
+a sysctl (bridge-nf-call-iptables) that is not ours. Interface names are tested on the side where they are always set:
+never `iifname` in postrouting, which br_netfilter leaves empty.
+"""
+
+from netwright.firewall.api import FirewallSettings
+
+_SETS = """
+	set bridges { type ifname; }
+	set internal { type ifname; }
+	set same { type ifname . ifname; }
+"""
+
+_FAMILY_SETS = """
+	set own{v} {{ type ifname . {addr}; flags interval; }}
+	set guarded{v} {{ type {addr}; flags interval; }}
+	set trusted{v} {{ type ifname . {addr}; flags interval; }}
+	set masqueraded{v} {{ type {addr}; flags interval; }}
+	map source{v} {{ type {addr} : {addr}; flags interval; }}
+	set unprotected{v} {{ type ifname; }}
+	set routed{v} {{ type ifname; }}
+	set open{v} {{ type {addr} . inet_proto . inet_service; }}
+	set openrange{v} {{ type {addr} . inet_proto . inet_service; flags interval; }}
+	set loopback{v} {{ type {addr} . inet_proto . inet_service; }}
+	set loopbackrange{v} {{ type {addr} . inet_proto . inet_service; flags interval; }}
+	map exact{v} {{ type {addr} . inet_proto . inet_service : {addr} . inet_service; }}
+	map range{v} {{ type {addr} . inet_proto . inet_service : {addr}; flags interval; }}
+	map any{v} {{ type inet_proto . inet_service : {addr} . inet_service; }}
+	map anyrange{v} {{ type inet_proto . inet_service : {addr}; flags interval; }}
+"""
+
+_PUBLISHED = """
+		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to {ip} daddr . meta l4proto . th dport map @exact{v} comment "published on one address"
+		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to {ip} daddr . meta l4proto . th dport map @range{v} comment "range published on one address"
+		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to meta l4proto . th dport map @any{v} comment "published on every address"
+		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to meta l4proto . th dport map @anyrange{v} comment "range published on every address"
+"""
+
+_DIRECT = """
+		iifname . {ip} daddr @trusted{v} accept comment "trusted interface"
+		iifname != "lo" {ip} daddr @guarded{v} iifname . {ip} daddr != @own{v} fib daddr type != local drop comment "container addresses are not reached directly"
+"""
+
+_LOOPBACK = """
+		iifname != "lo" {ip} daddr . meta l4proto . th dport @loopback{v} drop comment "published on loopback only"
+		iifname != "lo" {ip} daddr . meta l4proto . th dport @loopbackrange{v} drop comment "published on loopback only"
+"""
+
+_INWARD = """
+		{ip} daddr . meta l4proto . th dport @open{v} accept comment "published port"
+		{ip} daddr . meta l4proto . th dport @openrange{v} accept comment "published range"
+		meta nfproto {nf} oifname @unprotected{v} accept comment "unprotected network"
+		meta nfproto {nf} oifname @routed{v} meta l4proto {icmp} accept comment "routed network answers pings"
+"""
+
+_POSTROUTING = """
+		ct status dnat oifname . {ip} saddr @own{v} masquerade comment "neighbours that meet through the host"
+		oifname . {ip} saddr != @own{v} snat {ip} to {ip} saddr map @source{v} comment "source address chosen for the network"
+		oifname . {ip} saddr != @own{v} {ip} saddr @masqueraded{v} masquerade comment "outgoing"
+"""
+
+_NAMES = {
+    4: {"v": "4", "addr": "ipv4_addr", "ip": "ip", "nf": "ipv4", "icmp": "icmp"},
+    6: {"v": "6", "addr": "ipv6_addr", "ip": "ip6", "nf": "ipv6", "icmp": "ipv6-icmp"},
+}
+
+
+def _both(template: str) -> str:
+    return "".join(template.format(**_NAMES[version]).strip("\n") + "\n" for version in (4, 6))
+
+
+def _guards(settings: FirewallSettings) -> str:
+    """Return what keeps the host from being a router for others where it was us who switched forwarding on."""
+    reason = 'drop comment "forwarding is on for the bridges only"'
+    rules = ""
+    for nf, guarded in (("ipv4", settings.guard_forwarding4), ("ipv6", settings.guard_forwarding6)):
+        if guarded:
+            rules += f"\t\tmeta nfproto {nf} iifname != @bridges oifname != @bridges {reason}\n"
+    return rules
+
+
+def inet_table(name: str, settings: FirewallSettings) -> str:
+    """Return the table of the inet family."""
+    local = "ip daddr != 127.0.0.0/8 " if settings.proxied else ""
+    return f"""table inet {name} {{
+{_SETS.strip(chr(10))}
+{_both(_FAMILY_SETS)}
+	chain loopback-guard {{
+		type filter hook prerouting priority -300; policy accept;
+		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
+{_both(_LOOPBACK)}	}}
+
+	chain direct-access {{
+		type filter hook prerouting priority -150; policy accept;
+		ct direction reply accept comment "replies"
+{_both(_DIRECT)}	}}
+
+	chain from-outside {{
+		type nat hook prerouting priority -100; policy accept;
+		fib daddr type local jump published
+	}}
+
+	chain from-host {{
+		type nat hook output priority -100; policy accept;
+		{local}fib daddr type local jump published
+	}}
+
+	chain published {{
+		ip6 daddr ::1 return comment "served by the relay: a reply to ::1 could not leave the bridge"
+		ip6 saddr fe80::/10 return comment "link-local senders are served by the relay"
+{_both(_PUBLISHED)}	}}
+
+	chain forward {{
+		type filter hook forward priority 0; policy accept;
+		oifname @bridges goto inward
+		iifname @bridges goto outward
+{_guards(settings)}	}}
+
+	chain inward {{
+		ct state established,related accept comment "replies"
+		iifname . oifname @same accept comment "neighbours on one bridge"
+		oifname @internal drop comment "internal networks hear only themselves"
+		iifname @internal drop comment "internal networks speak only to themselves"
+{_both(_INWARD)}		drop comment "unpublished ports are closed"
+	}}
+
+	chain outward {{
+		iifname @internal drop comment "internal networks speak only to themselves"
+		accept comment "outgoing"
+	}}
+
+	chain postrouting {{
+		type nat hook postrouting priority 100; policy accept;
+		ip saddr 127.0.0.0/8 oifname @bridges masquerade comment "the host's loopback is unknown in containers"
+{_both(_POSTROUTING)}	}}
+}}
+"""
+
+
+def bridge_table(name: str) -> str:
+    """Return the table of the bridge family: who may say what inside a bridge."""
+    return f"""table bridge {name} {{
+	set ports4 {{ type ifname; }}
+	set ports6 {{ type ifname; }}
+	set senders4 {{ type ifname . ether_addr . ipv4_addr; }}
+	set senders6 {{ type ifname . ether_addr . ipv6_addr; }}
+	set alone4 {{ type ifname; }}
+	set alone6 {{ type ifname; }}
+	set links4 {{ type ipv4_addr . ipv4_addr . inet_proto . inet_service; }}
+	set links6 {{ type ipv6_addr . ipv6_addr . inet_proto . inet_service; }}
+
+	chain senders {{
+		type filter hook prerouting priority -300; policy accept;
+		iifname @ports4 goto senders-v4
+		iifname @ports6 goto senders-v6
+	}}
+
+	chain senders-v4 {{
+		icmpv6 type {{ nd-router-advert, nd-redirect }} drop comment "containers are no routers"
+		udp sport 67 drop comment "containers are no DHCP servers"
+		udp sport 547 drop comment "containers are no DHCP servers"
+		ether type ip ip saddr 0.0.0.0 accept comment "asks for an address"
+		ether type ip iifname . ether saddr . ip saddr != @senders4 drop comment "a sender's address is its own"
+		ether type arp arp saddr ip 0.0.0.0 accept comment "probes an address"
+		ether type arp iifname . arp saddr ether . arp saddr ip != @senders4 drop comment "a sender's address is its own"
+		ether type ip6 iifname @ports6 goto senders-v6
+	}}
+
+	chain senders-v6 {{
+		icmpv6 type {{ nd-router-advert, nd-redirect }} drop comment "containers are no routers"
+		udp sport 547 drop comment "containers are no DHCP servers"
+		ether type ip6 ip6 saddr {{ ::, fe80::/10 }} accept comment "neighbour discovery"
+		ether type ip6 iifname . ether saddr . ip6 saddr != @senders6 drop comment "a sender's address is its own"
+	}}
+
+	chain neighbours {{
+		type filter hook forward priority 0; policy accept;
+		ether type arp accept
+		iifname @alone4 oifname @alone4 ip saddr . ip daddr . meta l4proto . th dport @links4 accept comment "linked"
+		iifname @alone4 oifname @alone4 ip daddr . ip saddr . meta l4proto . th sport @links4 accept comment "linked"
+		iifname @alone6 oifname @alone6 ip6 saddr . ip6 daddr . meta l4proto . th dport @links6 accept comment "linked"
+		iifname @alone6 oifname @alone6 ip6 daddr . ip6 saddr . meta l4proto . th sport @links6 accept comment "linked"
+		iifname @alone4 oifname @alone4 drop comment "neighbours keep apart"
+		iifname @alone6 oifname @alone6 drop comment "neighbours keep apart"
+	}}
+}}
+"""
