@@ -74,6 +74,11 @@ class Option:
     without: str = ""
 
     @property
+    def flags(self) -> str:
+        """Return all its spellings on the command line: `-D, --debug`."""
+        return ", ".join(([f"-{self.short}"] if self.short else []) + ([f"--{self.flag}"] if self.flag else []))
+
+    @property
     def name(self) -> str:
         """What messages call it: Docker's name, with dashes."""
         return self.key or self.flag

@@ -1,8 +1,10 @@
 """The table of options: `Config` itself. Every field is one option; parsing, help, docs and completion come from it.
 
-Names, meanings and defaults are dockerd's unless the text says otherwise. What Docker has and netwright does not need is
-in `FOREIGN`: it is accepted, so that whatever starts dockerd can start netwright, and noted in the log.
+Names, meanings and defaults are dockerd's unless the text says otherwise. What Docker has and netwright does not need
+is in `FOREIGN`: it is accepted, so that whatever starts dockerd can start netwright, and noted in the log.
 """
+
+# ruff: noqa: RUF009 - one, many and switch are dataclasses.field with a table entry: evaluated once is as it should be
 
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
@@ -17,10 +19,10 @@ G = Group
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything that the daemon was told, decided: what was left open on the command line and in the file is filled in.
+    """Everything that the daemon was told, decided: what command line and file left open is filled in.
 
-    An attribute has its option's name in daemon.json. `ignored` has one sentence for each option that was given and has
-    no meaning here.
+    An attribute has its option's name. `ignored` has one sentence for each option that was given and has no meaning
+    here.
     """
 
     config_file: Path = one(
@@ -119,7 +121,7 @@ class Config:
     ip: IPAddress = one("--ip", v.ADDRESS, ANY_IPV4, G.BRIDGE, "host address of ports that are published without one")
     ip_masq: bool = switch("--ip-masq", True, G.BRIDGE, "hide its containers' addresses from the outside")
     mtu: int = one(
-        "--mtu", v.number("invalid default MTU", low=0, high=65_535), 1500, G.BRIDGE, "largest packet in bytes"
+        "--mtu", v.number("invalid default MTU", low=68, high=65_535), 1500, G.BRIDGE, "largest packet in bytes"
     )
 
     default_address_pools: tuple[v.AddressPool, ...] = many(

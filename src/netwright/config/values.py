@@ -1,7 +1,7 @@
 """The values that options take: small facts, and how each is read from text and from JSON.
 
-Readers raise ValueError with a reason that completes the sentence `invalid argument "x" for "--flag": ...`; where Docker
-has a text for the fault, it is Docker's.
+Readers raise ValueError with a reason that completes the sentence `invalid argument "x" for "--flag" flag: ...`; where
+Docker has a text for the fault, it is Docker's.
 """
 
 import re
