@@ -1,0 +1,100 @@
+"""`netwright daemon`: from the command line to a running engine, and back.
+
+The parts: `daemon_claim` keeps a second engine off, `daemon_sockets` opens the doors, `daemon_run` is the life of the
+engine between start and signal.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from netwright import __version__
+from netwright.config import Config, invocation, parse
+from netwright.config.render import render_help
+from netwright.errors import InvalidInput, NetwrightError, SystemFailure
+from netwright.frontends.daemon_claim import abandon, claim
+from netwright.telemetry.log import configure
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the engine, or do what the flags ask for instead; return the exit code.
+
+    0: it was stopped by a signal, or there was nothing to run. 1: options or machine did not let it start.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    program = "netwright daemon" if argv is not None else Path(sys.argv[0]).name
+    try:
+        return _main(words, program)
+    except NetwrightError as error:
+        sys.stderr.write(f"{program}: {error}\n")
+        return 1
+
+
+def _main(words: Sequence[str], program: str) -> int:
+    look = invocation(words)
+    if look.help:
+        sys.stdout.write(render_help(program, min(shutil.get_terminal_size().columns, 120)))
+        return 0
+    if look.version:
+        sys.stdout.write(f"netwright version {__version__}\n")
+        return 0
+    config = load(words)
+    if config.validate:
+        sys.stdout.write("configuration OK\n")
+        return 0
+    if os.geteuid() != 0:
+        raise SystemFailure("the engine makes network namespaces, links and firewall rules: start it as root")
+    configure(config.log_level, config.log_format)
+    for sentence in config.ignored:
+        log.info("%s", sentence)
+    return _run(words, config)
+
+
+def load(words: Sequence[str]) -> Config:
+    """Return what command line and daemon.json ask for, with absolute paths.
+
+    Raises InvalidInput, also where a file is named that cannot be read. That the usual one is missing is no fault.
+    """
+    look = invocation(words)
+    try:
+        text = look.config_file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if look.file_named:
+            raise InvalidInput(f"there is no configuration file {look.config_file}") from None
+        text = None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"the configuration file {look.config_file} cannot be read: {error}") from None
+    config = parse(words, text)
+    return replace(
+        config,
+        data_root=config.data_root.absolute(),
+        exec_root=config.exec_root.absolute(),
+        pidfile=config.pidfile.absolute(),
+    )
+
+
+def _run(words: Sequence[str], config: Config) -> int:
+    # Imported this late so that --help, --validate and refusals do not wait for HTTP server and engine.
+    from netwright.app import build  # noqa: PLC0415
+    from netwright.frontends.daemon_run import Life, uninstall  # noqa: PLC0415
+
+    os.umask(0o022)
+    try:
+        with claim(config):
+            if config.uninstall:
+                asyncio.run(uninstall(build, config))
+                for sentence in abandon(config):
+                    log.warning("%s", sentence)
+            else:
+                asyncio.run(Life(build, config, lambda: load(words)).run())
+    except NetwrightError as error:
+        log.critical("%s", error)
+        return 1
+    return 0
