@@ -4,15 +4,14 @@ Changes may go side by side, because intents are independent of one another; a r
 holds them off, since what it reads from the state must be what it leaves on the machine.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from netwright.controller.locks import SharedLock
 from netwright.controller.state import State
 from netwright.drivers.api import Driver
-from netwright.firewall.api import Backend
+from netwright.firewall.api import Backend, Listings
 from netwright.firewall.intent import Intent
-from netwright.host.ops import Op
 from netwright.host.protocol import Host
 
 
@@ -46,18 +45,20 @@ class Firewall:
         return wanted
 
     @asynccontextmanager
-    async def changing(self) -> AsyncIterator["Changing"]:
-        """Hold off rebuilds while a change is made."""
+    async def changing(self) -> AsyncIterator[Backend]:
+        """Hold off rebuilds while a change is rendered and made."""
         async with self._lock.shared():
-            yield Changing(self._backend, self._host, self.intents)
+            yield self._backend
 
     async def install(self) -> None:
         """Make the whole anew in one transaction."""
         async with self._lock.alone():
-            listing = await self._ask_listing()
-            await self._host.do(self._backend.install(self.intents(), listing))
+            await self._host.do(self._backend.install(self.intents(), await self._listings()))
 
     async def uninstall(self) -> None:
         """Remove everything of ours."""
         async with self._lock.alone():
-            await self._host.do(self._backend.uninstall(await self._ask_listing()))
+            await self._host.do(self._backend.uninstall(await self._listings()))
+
+    async def _listings(self) -> Listings:
+        return {query: await self._host.ask(query) for query in self._backend.wants}

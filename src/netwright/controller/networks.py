@@ -1,10 +1,12 @@
 """Networks: made, found, removed."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from ipaddress import ip_network
 
 from netwright.controller.api import Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
@@ -85,7 +87,7 @@ class Networks:
             async with transaction(self._with.host) as attempt:
                 await attempt.do(driver.create_network(network))
                 async with self._with.firewall.changing() as firewall:
-                    await attempt.do(await firewall.ops(add=driver.intents(network), remove=()))
+                    await attempt.do(firewall.change(add=driver.intents(network), remove=()))
                 await attempt.do(driver.open_network(network))
         except BaseException:
             await self._state.commit(delete=[network])
@@ -168,7 +170,7 @@ class Networks:
         routes = await self._with.host.ask(Routes())
         resolv = await self._with.host.ask(ReadFile("/etc/resolv.conf"))
         on_link = [route.destination for route in routes if route.on_link and route.link not in own]
-        return [*on_link, *self._with.ipam.nameservers(resolv or "")]
+        return [*on_link, *_nameservers(resolv or "")]
 
     def _links_of(self, network: Network) -> Sequence[str]:
         return self._with.drivers[network.driver].links(network)
@@ -203,10 +205,21 @@ class Networks:
         # The row goes first: nobody can join what is being taken down, and the sweep removes what a crash leaves.
         await self._state.commit(delete=[network])
         async with self._with.firewall.changing() as firewall:
-            rules = await firewall.ops(add=(), remove=driver.intents(network))
+            rules = firewall.change(add=(), remove=driver.intents(network))
             failures = await carry_out_all(self._with.host, [*driver.delete_network(network), *rules])
         self._with.ipam.forget(network)
         self._with.events.destroyed(network)
         if failures:
             raise TeardownFailed(f"network {network.name} is gone, but not everything of it", failures)
         return network
+
+
+def _nameservers(resolv: str) -> Sequence[IPNetwork]:
+    """Return the addresses of a resolv.conf's nameservers as prefixes; what is no address is not our trouble."""
+    found = []
+    for line in resolv.splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] == "nameserver":
+            with contextlib.suppress(ValueError):
+                found.append(ip_network(words[1].partition("%")[0]))
+    return found

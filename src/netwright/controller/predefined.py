@@ -9,12 +9,11 @@ from netwright.controller.networks import Networks
 from netwright.controller.requests import DEFAULT_BRIDGE, HOST, NONE
 from netwright.controller.reservations import Reservations
 from netwright.controller.state import State
-from netwright.drivers.api import Driver
 from netwright.errors import Conflict, NotFound
 from netwright.host.protocol import Host
 from netwright.host.queries import Link, Links
 from netwright.ipam.default_bridge import DefaultBridgeAddresses, default_bridge_pools
-from netwright.model.network import Network
+from netwright.model.network import Network, Pool
 
 log = logging.getLogger(__name__)
 
@@ -25,16 +24,21 @@ DISABLED = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultBridge:
-    """What the daemon's options say of the default bridge network. `device` is the value of `--bridge`, "" for docker0."""
+    """What the daemon's options say of the default bridge; `device` is the value of `--bridge`, "" for docker0."""
 
+    addresses: DefaultBridgeAddresses
     device: str = ""
-    addresses: DefaultBridgeAddresses = DefaultBridgeAddresses()
     ipv6: bool = False
     icc: bool = True
     masquerade: bool = True
     binding: str = "0.0.0.0"
     mtu: int = 1500
     more: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def link(self) -> str:
+        """The bridge's name on the host."""
+        return self.device or DOCKER0
 
     @property
     def options(self) -> dict[str, str]:
@@ -44,7 +48,118 @@ class DefaultBridge:
             "com.docker.network.bridge.enable_icc": str(self.icc).lower(),
             "com.docker.network.bridge.enable_ip_masquerade": str(self.masquerade).lower(),
             "com.docker.network.bridge.host_binding_ipv4": self.binding,
-            "com.docker.network.bridge.name": self.device or DOCKER0,
+            "com.docker.network.bridge.name": self.link,
             "com.docker.network.driver.mtu": str(self.mtu),
             **self.more,
         }
+
+
+class Predefined:
+    """Sees to it that the engine's own networks are there, as the options want them."""
+
+    def __init__(
+        self,
+        wanted: DefaultBridge,
+        *,
+        state: State,
+        host: Host,
+        networks: Networks,
+        reservations: Reservations,
+        group: int,
+    ) -> None:
+        self._wanted = wanted
+        self._state = state
+        self._host = host
+        self._networks = networks
+        self._reservations = reservations
+        self._group = group
+
+    async def check(self) -> None:
+        """Refuse a default bridge that is not ours to use. Raises Conflict or NotFound; before anything is touched."""
+        if self._wanted.device == DISABLED:
+            return
+        link = await self._find()
+        if self._wanted.device and link is None:
+            raise NotFound(
+                f"bridge device with non default name {self._wanted.device} must be created manually: "
+                f"ip link add {self._wanted.device} type bridge"
+            )
+        if not self._wanted.device and link is not None and link.group != self._group:
+            raise Conflict(
+                f"{DOCKER0} is here already and is not ours: another engine's, perhaps. Use --bridge=none, "
+                f"--bridge=NAME with a bridge of your own, or --bridge={DOCKER0} to share this one"
+            )
+
+    async def _find(self) -> Link | None:
+        links = await self._host.ask(Links())
+        return next((link for link in links if link.name == self._wanted.link), None)
+
+    async def ensure(self) -> None:
+        """Make what is missing, and change the default bridge where the options have changed."""
+        for name, driver in ((NONE, "null"), (HOST, "host")):
+            if not self._state.name_taken(name):
+                await self._networks.make(NetworkRequest(name=name, driver=driver))
+        if self._wanted.device == DISABLED:
+            await self._drop()
+        elif not self._state.name_taken(DEFAULT_BRIDGE):
+            await self._networks.make(await self._request())
+        else:
+            await self._renew(self._state.network(DEFAULT_BRIDGE))
+
+    async def _request(self) -> NetworkRequest:
+        link = await self._find()
+        present = link.addresses if link is not None and self._wanted.device else ()
+        return NetworkRequest(
+            name=DEFAULT_BRIDGE,
+            ipv6=self._wanted.ipv6,
+            pools=default_bridge_pools(self._wanted.addresses, present),
+            options=self._wanted.options,
+        )
+
+    async def _drop(self) -> None:
+        if not self._state.name_taken(DEFAULT_BRIDGE):
+            return
+        network = self._state.network(DEFAULT_BRIDGE)
+        if self._state.on_network(network.id):
+            log.warning("containers are on the default bridge: it stays until they are removed")
+        else:
+            await self._networks.unmake(network)
+
+    async def _renew(self, network: Network) -> None:
+        """Make the default bridge anew where the options want another; closed endpoints get new addresses on it."""
+        request = await self._request()
+        if (network.options, network.ipv6) == (request.options, request.ipv6) and _serves(network, request.pools):
+            return
+        endpoints = self._state.on_network(network.id)
+        if any(self._state.sandboxes[endpoint.sandbox].open for endpoint in endpoints):
+            log.warning("there are running containers: the new settings of the default bridge wait until they stop")
+            return
+        await self._state.commit(delete=endpoints)
+        await self._networks.unmake(network)
+        made = await self._networks.make(request)
+        with self._reservations.attempt() as attempt:
+            moved = [
+                replace(
+                    attempt.endpoint(self._state.sandboxes[old.sandbox], made, old.spec, among=()),
+                    order=old.order,
+                    interface=old.interface,
+                )
+                for old in endpoints
+            ]
+            await self._state.commit(put=moved)
+
+
+def _serves(network: Network, wanted: tuple[Pool, ...]) -> bool:
+    """Tell whether a network has the pools asked for; a family for which none is asked may have any."""
+    for pool in wanted:
+        own = network.pool(pool.subnet.version)
+        if own is None or (own.subnet, own.range, dict(own.auxiliary)) != (
+            pool.subnet,
+            pool.range,
+            dict(pool.auxiliary),
+        ):
+            return False
+        if pool.gateway is not None and own.gateway != pool.gateway:
+            return False
+    asked = {pool.subnet.version for pool in wanted}
+    return all(pool.subnet.version in asked or not pool.given for pool in network.pools)

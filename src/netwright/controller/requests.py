@@ -35,7 +35,9 @@ def _address_faults(network: Network, spec: EndpointSpec) -> list[str]:
         faults.append("user-specified IP address is supported on user-defined networks only")
     else:
         faults.extend(
-            f"no configured subnet contains IP address {address}" for address in wanted if not _covered(network, address)
+            f"no configured subnet contains IP address {address}"
+            for address in wanted
+            if not _covered(network, address)
         )
     faults.extend(
         f"invalid link-local IP address: {address}" for address in spec.link_local if not address.is_link_local

@@ -12,10 +12,9 @@ from netwright.controller.api import Attachment
 from netwright.controller.firewall import Firewall
 from netwright.controller.gateways import Gateways, choose, route_ops
 from netwright.controller.sandboxes import Sandboxes
-from netwright.controller.shape import difference
+from netwright.controller.shape import Means, difference
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
-from netwright.drivers.api import Driver
 from netwright.errors import OperationFailed
 from netwright.host.ops import AddBridge, DeleteLink, DeleteNamespace, HoldPort, Op, ReleasePort
 from netwright.host.protocol import Host
@@ -42,7 +41,7 @@ class Restoration:
         self,
         state: State,
         host: Host,
-        drivers: Mapping[str, Driver],
+        means: Means,
         firewall: Firewall,
         sandboxes: Sandboxes,
         *,
@@ -51,7 +50,8 @@ class Restoration:
     ) -> None:
         self._state = state
         self._host = host
-        self._drivers = drivers
+        self._means = means
+        self._drivers = means.drivers
         self._firewall = firewall
         self._sandboxes = sandboxes
         self._group = group
@@ -96,7 +96,16 @@ class Restoration:
             log.warning("%d network stacks are gone, as after a restart of the machine", len(lost))
 
     def _network_ops(self, network: Network, found: Findings) -> list[Op]:
-        """Return what is missing of a network; a bridge that stands is not made again."""
+        """Return what is missing of a network; a bridge that stands is not made again, a stranger's is not touched."""
+        for name in self._drivers[network.driver].links(network):
+            link = found.links.get(name)
+            if link is not None and link.group != self._group and not network.adopted:
+                log.error(
+                    "network %s is out of order: an interface %s that is not ours stands in its place",
+                    network.name,
+                    name,
+                )
+                return []
         return [
             op
             for op in self._drivers[network.driver].create_network(network)
@@ -108,10 +117,10 @@ class Restoration:
         shape = self._sandboxes.attachments(sandbox.id)
         standing = [item for item in shape if self._stands(item, found)]
         netns = self._sandboxes.path(sandbox.id)
-        change = difference(self._drivers, standing, shape, netns)
+        change = difference(self._means, standing, shape, netns)
         routes = route_ops(Gateways(), choose(shape), netns) if len(standing) < len(shape) else []
         holds = [hold for hold in self._holds(shape) if _held(hold) not in found.held]
-        relays = difference(self._drivers, (), shape, netns).ports
+        relays = difference(self._means, (), shape, netns).ports
         return [*holds, *change.links, *routes, *relays]
 
     def _stands(self, item: Attachment, found: Findings) -> bool:

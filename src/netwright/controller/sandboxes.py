@@ -21,12 +21,11 @@ from netwright.controller.firewall import Firewall
 from netwright.controller.gateways import choose
 from netwright.controller.locks import KeyedLocks
 from netwright.controller.publishing import Publishing
-from netwright.controller.requests import HOST, NONE, check_spec, check_together
+from netwright.controller.requests import HOST, check_spec, check_together
 from netwright.controller.reservations import Reservations
-from netwright.controller.shape import Change, difference
+from netwright.controller.shape import Change, Means, difference
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
-from netwright.drivers.api import Driver
 from netwright.errors import Forbidden, InvalidInput, NotFound, TeardownFailed
 from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, SetSysctl
 from netwright.host.protocol import Host, Transaction, transaction
@@ -42,7 +41,7 @@ class Collaborators:
 
     state: State
     host: Host
-    drivers: "dict[str, Driver]"
+    means: Means
     reservations: Reservations
     firewall: Firewall
     publishing: Publishing
@@ -110,19 +109,21 @@ class Sandboxes:
             row = self._state.sandbox(sandbox)
             if row.open:
                 return self.attachments(sandbox)
+            wanted = self.attachments(sandbox)
             try:
                 async with transaction(self._with.host) as attempt:
-                    await self._open(attempt, row)
+                    await self._open(attempt, row, wanted)
             except BaseException:
-                await self._state.commit(put=[row])
+                # The rows before were the wish for the ports: they are written back as they were.
+                await self._state.commit(put=[row, *(item.endpoint for item in wanted)])
+                self._with.publishing.put_back(wanted, is_open=False)
                 raise
             attachments = self.attachments(sandbox)
         for item in attachments:
             self._with.events.connected(item)
         return attachments
 
-    async def _open(self, attempt: Transaction, row: Sandbox) -> None:
-        wanted = self.attachments(row.id)
+    async def _open(self, attempt: Transaction, row: Sandbox, wanted: Sequence[Attachment]) -> None:
         granted = await self._with.publishing.grant(attempt, row, choose(wanted), wanted)
         await self._state.commit(put=[replace(row, open=True), *(item.endpoint for item in granted)])
         first: list[Op] = []
@@ -132,12 +133,12 @@ class Sandboxes:
             first.extend(
                 SetSysctl(key=key.replace(".", "/"), value=value, netns=netns) for key, value in row.sysctls.items()
             )
-        await self._carry_out(attempt, difference(self._with.drivers, (), granted, netns), first)
+        await self._carry_out(attempt, difference(self._with.means, (), granted, netns), first)
 
     async def _carry_out(self, attempt: Transaction, change: Change, first: Sequence[Op] = ()) -> None:
         """Do a change in one batch; what it leaves over goes only when all of it has succeeded."""
         async with self._with.firewall.changing() as firewall:
-            rules = await firewall.ops(add=change.add, remove=change.remove)
+            rules = firewall.change(add=change.add, remove=change.remove)
             await attempt.do([*first, *rules, *change.links, *change.ports])
         await attempt.do(change.leftovers)
 
@@ -154,19 +155,20 @@ class Sandboxes:
         if failures:
             raise TeardownFailed(f"the network of {row.name} was not taken down cleanly", failures)
 
-    async def _close(self, row: Sandbox, attachments: Sequence[Attachment]) -> list[Exception]:
-        change = difference(self._with.drivers, attachments, (), self.path(row.id))
+    async def _close(self, row: Sandbox, attachments: Sequence[Attachment]) -> Sequence[Exception]:
+        change = difference(self._with.means, attachments, (), self.path(row.id))
         # Routes and addresses go with the namespace: the kernel need not be asked to remove them one by one.
         links = [op for item in attachments for op in self._detach(item)]
         last = [DeleteNamespace(path=self.path(row.id))] if row.kind is SandboxKind.OWN else []
         async with self._with.firewall.changing() as firewall:
-            rules = await firewall.ops(add=change.add, remove=change.remove)
+            rules = firewall.change(add=change.add, remove=change.remove)
             failures = await carry_out_all(self._with.host, [*links, *rules, *last, *change.leftovers])
         await self._state.commit(put=[replace(row, open=False)])
+        self._with.publishing.put_back(attachments, is_open=False)
         return failures
 
     def _detach(self, item: Attachment) -> Sequence[Op]:
-        return self._with.drivers[item.network.driver].detach(item.network, item.endpoint)
+        return self._with.means.drivers[item.network.driver].detach(item.network, item.endpoint)
 
     async def delete(self, sandbox: Id) -> None:
         """Close the stack and forget it with its reservations."""
@@ -244,13 +246,10 @@ class Sandboxes:
             async with transaction(self._with.host) as attempt:
                 granted = await self._with.publishing.grant(attempt, row, choose(after), after)
                 await self._state.commit(put=[item.endpoint for item in granted], delete=gone)
-                await self._carry_out(attempt, difference(self._with.drivers, before, granted, self.path(row.id)))
+                await self._carry_out(attempt, difference(self._with.means, before, granted, self.path(row.id)))
         except BaseException:
             known = {item.endpoint.id for item in before}
             added = [item.endpoint for item in after if item.endpoint.id not in known]
             await self._state.commit(put=[item.endpoint for item in before], delete=added)
+            self._with.publishing.put_back(before, is_open=True)
             raise
-
-    def is_private(self, sandbox: Id) -> bool:
-        """Tell whether a stack has nothing but its loopback interface by the user's wish."""
-        return any(item.network.name == NONE for item in self.attachments(sandbox))

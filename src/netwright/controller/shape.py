@@ -16,12 +16,16 @@ from netwright.host.ops import ForgetFlows, Op, RelayPort, ReleasePort
 from netwright.model.names import Id
 from netwright.model.network import Endpoint
 from netwright.model.ports import PortBinding, Protocol
-from netwright.publish.allocate import relay_target
+from netwright.publish.allocate import RelayPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What leads from one shape to another. The firewall's part goes first, so that nothing is up before its guard."""
+    """What leads from one shape to another. The firewall's part goes first, so that nothing is up before its guard.
+
+    `add` and `remove` are all intents of the new shape and of the old: what both want is for the backend to leave alone,
+    since two intents may want one and the same rule.
+    """
 
     add: tuple[Intent, ...] = ()
     remove: tuple[Intent, ...] = ()
@@ -30,35 +34,43 @@ class Change:
     leftovers: tuple[Op, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What shapes are made with."""
+
+    drivers: Mapping[str, Driver]
+    relays: RelayPolicy
+
+
 def difference(
-    drivers: Mapping[str, Driver],
+    means: Means,
     before: Sequence[Attachment],
     after: Sequence[Attachment],
     netns: str,
 ) -> Change:
     """Return what turns one shape of a sandbox into another, for a namespace pinned at `netns`."""
+    drivers = means.drivers
     old = {item.endpoint.id: item for item in before}
     new = {item.endpoint.id: item for item in after}
-    old_intents, new_intents = _intents(drivers, before), _intents(drivers, after)
     return Change(
-        add=tuple(intent for intent in new_intents if intent not in old_intents),
-        remove=tuple(intent for intent in old_intents if intent not in new_intents),
+        add=_intents(drivers, after),
+        remove=_intents(drivers, before),
         links=(
             *_detached(drivers, old, new),
             *_attached(drivers, old, new, netns),
             *gateways.route_ops(gateways.choose(before), gateways.choose(after), netns),
         ),
-        ports=tuple(_relays(before, after)),
+        ports=tuple(_relays(means.relays, before, after)),
         leftovers=tuple(_released(before, after)),
     )
 
 
-def _intents(drivers: Mapping[str, Driver], shape: Sequence[Attachment]) -> dict[Intent, None]:
-    return {
-        intent: None
+def _intents(drivers: Mapping[str, Driver], shape: Sequence[Attachment]) -> tuple[Intent, ...]:
+    return tuple(
+        intent
         for item in shape
         for intent in drivers[item.network.driver].endpoint_intents(item.network, item.endpoint)
-    }
+    )
 
 
 def _detached(drivers: Mapping[str, Driver], old: Mapping[Id, Attachment], new: Mapping[Id, Attachment]) -> list[Op]:
@@ -85,14 +97,14 @@ def _bindings(shape: Sequence[Attachment]) -> dict[PortBinding, Endpoint]:
     return {binding: item.endpoint for item in shape for binding in item.endpoint.bindings if binding.host_port}
 
 
-def _relays(before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
+def _relays(policy: RelayPolicy, before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
     """Return what starts relays, for the ports whose packets the kernel does not carry."""
     old = _bindings(before)
     ops: list[Op] = []
     for binding, endpoint in _bindings(after).items():
-        target = relay_target(binding, endpoint)
+        target = policy.target(binding, endpoint)
         known = old.get(binding)
-        if target is not None and (known is None or relay_target(binding, known) != target):
+        if target is not None and (known is None or policy.target(binding, known) != target):
             ops.append(
                 RelayPort(
                     protocol=binding.port.protocol,

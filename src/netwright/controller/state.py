@@ -16,9 +16,6 @@ from netwright.store.api import Change, Delete, Put, Store
 
 Row = Network | Endpoint | Sandbox
 
-KINDS = (Network, Sandbox, Endpoint)
-"""The kinds of rows that the controller owns, in the order in which they refer to one another."""
-
 
 class State:
     """All rows of the controller, with the indexes that its questions need."""
@@ -36,9 +33,12 @@ class State:
 
     def load(self) -> None:
         """Read all rows from the disk. Blocks; for the start."""
-        for kind in KINDS:
-            for row in self._store.load(kind).values():
-                self._apply(row)
+        for network in self._store.load(Network).values():
+            self._apply(network)
+        for sandbox in self._store.load(Sandbox).values():
+            self._apply(sandbox)
+        for endpoint in self._store.load(Endpoint).values():
+            self._apply(endpoint)
 
     async def commit(self, *, put: Iterable[Row] = (), delete: Iterable[Row] = ()) -> None:
         """Write and delete rows, all or none; on disk when this returns."""

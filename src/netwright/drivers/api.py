@@ -55,6 +55,10 @@ class Driver:
         """Return the host address for ports that are published without one."""
         return ANY_IPV4
 
+    def is_routed(self, network: Network, version: int) -> bool:  # noqa: ARG002
+        """Tell whether a family's endpoints are reached at their own addresses, without translation."""
+        return False
+
     def gateway(self, network: Network, version: int) -> IPAddress | None:
         """Return the router that endpoints use for a family: the pool's gateway, unless the driver knows better."""
         pool = network.pool(version)

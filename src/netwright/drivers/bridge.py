@@ -258,6 +258,10 @@ class BridgeDriver(Driver):
             return None
         return pool.auxiliary.get(f"DefaultGatewayIPv{version}", pool.gateway)
 
+    def is_routed(self, network: Network, version: int) -> bool:
+        """Tell whether the family's gateway mode is `routed`."""
+        return BridgeOptions.parse(network).mode(version) is GatewayMode.ROUTED
+
     def default_binding(self, network: Network) -> IPAddress:
         """Return what the network's options say, or 0.0.0.0."""
         return BridgeOptions.parse(network).host_binding

@@ -60,6 +60,13 @@ class Transaction:
         """Answer a question."""
         return await self._host.ask(query)
 
+    async def take_back(self, ops: Sequence[Op]) -> None:
+        """Take back some operations now, although the rest goes on."""
+        for op in reversed(ops):
+            if (back := op.inverse()) is not None:
+                await self._host.do([back])
+                self._inverses.remove(back)
+
     def _remember(self, ops: Sequence[Op], done: int) -> None:
         self._inverses.extend(back for op in ops[:done] if (back := op.inverse()) is not None)
 

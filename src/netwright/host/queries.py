@@ -111,12 +111,5 @@ class ReadFile(Query[str | None]):
 
 
 @dataclass(frozen=True, slots=True)
-class BoundPorts(Query[frozenset[int]]):
-    """Host port numbers that some socket of this namespace has bound, for a protocol: who not to ask for."""
-
-    protocol: Protocol
-
-
-@dataclass(frozen=True, slots=True)
 class HasIPv6(Query[bool]):
     """Whether a socket can be bound to ::1 here."""

@@ -66,9 +66,7 @@ def sources_with(given: Sequence[Source], engine_id: str) -> tuple[Source, ...]:
 
 def first_free(sources: Iterable[Source], version: int, blocked: Iterable[IPNetwork]) -> IPNetwork | None:
     """Return the first subnet of a family that overlaps nothing blocked, or None."""
-    starts, ends = _merged(
-        network for network in blocked if network.version == version and network.prefixlen > WIDEST
-    )
+    starts, ends = _merged(network for network in blocked if network.version == version and network.prefixlen > WIDEST)
     for source in sources:
         if source.base.version == version and (found := _first_in(source, starts, ends)) is not None:
             return found

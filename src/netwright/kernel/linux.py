@@ -20,7 +20,7 @@ from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
 from netwright.kernel.netlink.socket import NetlinkError
 from netwright.kernel.nft import Nft
-from netwright.kernel.ports import Ports, bound_ports, has_ipv6
+from netwright.kernel.ports import Ports, has_ipv6
 from netwright.kernel.stack import Stack
 
 T = TypeVar("T")
@@ -164,7 +164,7 @@ class LinuxHost:
             ops.HoldPort: lambda _, op: ports.hold(op.protocol, op.address, op.port),
             ops.ReleasePort: lambda _, op: ports.release(op.protocol, op.address, op.port),
             ops.RelayPort: lambda _, op: ports.relay(op.protocol, op.address, op.port, op.to_address, op.to_port),
-            ops.ForgetFlows: lambda _, op: _discard(conntrack.forget(op.protocol, op.address, op.port)),
+            ops.ForgetFlows: lambda _, op: conntrack.forget(op.protocol, op.address, op.port),
             ops.NftTransaction: lambda work, op: work.worker.nft.run(op.commands),
             ops.IptablesTransaction: lambda _, op: iptables.restore(op.version, op.rules),
             ops.Mount: lambda _, op: mounts.mount(op.source, op.target, op.type, op.options),
@@ -182,7 +182,6 @@ class LinuxHost:
             queries.NftTables: lambda work, _: work.worker.nft.tables(),
             queries.IptablesRules: lambda _, query: iptables.save(query.version, query.table),
             queries.ReadFile: lambda _, query: read_text(query.path),
-            queries.BoundPorts: lambda _, query: bound_ports(query.protocol),
             queries.HasIPv6: lambda _, __: has_ipv6(),
         }
 
@@ -226,10 +225,6 @@ class LinuxHost:
 
     def _set_sysctl(self, work: Batch, op: ops.SetSysctl) -> None:
         work.inside(op.netns, lambda: sysctl.write(op.key, op.value, optional=op.optional))
-
-
-def _discard(_: object) -> None:
-    """Answer nothing: an operation has no answer."""
 
 
 _SLOW = (ops.IptablesTransaction,)

@@ -64,9 +64,7 @@ class Stack:
     def links(self, *, addresses: bool = True) -> list[Link]:
         """Return all links, with their addresses where wanted."""
         held = self._addresses() if addresses else {}
-        return [
-            _link(body, held) for kind, body in self.netlink.dump(rt.dump_links()) if kind == rt.RTM_NEWLINK
-        ]
+        return [_link(body, held) for kind, body in self.netlink.dump(rt.dump_links()) if kind == rt.RTM_NEWLINK]
 
     def _addresses(self) -> dict[int, list[IPInterface]]:
         held: dict[int, list[IPInterface]] = {}

@@ -71,7 +71,9 @@ def add_bridge(name: str, mac: Mac, mtu: int, group: int) -> bytearray:
     return message(RTM_NEWLINK, _NEW, body)
 
 
-def add_veth(*, host: tuple[str, Mac], master: int, peer: tuple[str, Mac], netns: int, mtu: int, group: int) -> bytearray:
+def add_veth(
+    *, host: tuple[str, Mac], master: int, peer: tuple[str, Mac], netns: int, mtu: int, group: int
+) -> bytearray:
     """Make a veth pair: one end here, up and on a bridge; the other down in the namespace behind a descriptor.
 
     The other end cannot be up in the same request: veth refuses to open an end before its peer exists.
@@ -179,9 +181,7 @@ def _route(
     return message(kind, flags, body + number(RTA_OIF, index))
 
 
-def replace_route(
-    version: int, destination: IPNetwork | None, gateway: IPAddress | None, index: int
-) -> bytearray:
+def replace_route(version: int, destination: IPNetwork | None, gateway: IPAddress | None, index: int) -> bytearray:
     """Set the route to a destination (None: default) through a gateway, or on-link without one."""
     flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE
     return _route(RTM_NEWROUTE, flags, version, destination, gateway, index)

@@ -1,0 +1,143 @@
+"""Granting ports: from wishes to held sockets and bindings on endpoints."""
+
+import errno
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from netwright.controller.api import Attachment
+from netwright.controller.gateways import Gateways
+from netwright.drivers.api import Driver
+from netwright.errors import OperationFailed, SystemFailure
+from netwright.host.ops import HoldPort
+from netwright.host.protocol import Transaction
+from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress
+from netwright.model.names import Id
+from netwright.model.network import Endpoint, Sandbox
+from netwright.model.ports import Port, PortBinding
+from netwright.publish.allocate import HostPorts, Reach, RelayPolicy, Wish, preferred_number, show, wishes
+
+log = logging.getLogger(__name__)
+
+
+class Publishing:
+    """Grants host ports to endpoints, and knows which are granted."""
+
+    def __init__(
+        self, ports: HostPorts, drivers: Mapping[str, Driver], *, relays: RelayPolicy, host_has_ipv6: bool
+    ) -> None:
+        self._ports = ports
+        self._drivers = drivers
+        self._host_has_ipv6 = host_has_ipv6
+        self.relays = relays
+
+    def restore(self, attachments: Iterable[Attachment]) -> None:
+        """Learn what is granted to the endpoints of open sandboxes."""
+        for item in attachments:
+            self._ports.put(item.endpoint.id, item.sandbox.name, item.endpoint.bindings)
+
+    def put_back(self, attachments: Iterable[Attachment], *, is_open: bool) -> None:
+        """Record what these endpoints have, as after a failed change or after closing."""
+        for item in attachments:
+            bindings = item.endpoint.bindings if is_open else ()
+            self._ports.put(item.endpoint.id, item.sandbox.name, bindings)
+
+    async def grant(
+        self, attempt: Transaction, sandbox: Sandbox, gateways: Gateways, shape: Sequence[Attachment]
+    ) -> list[Attachment]:
+        """Return the shape with the ports of its sandbox granted to its gateways, their sockets held.
+
+        A sandbox that is open keeps its numbers; a closed one gets those that it had, where they are free. Raises
+        SystemFailure in Docker's words; then the transaction takes the sockets back.
+        """
+        before = {
+            (binding.port, binding.host_ip): binding.host_port for item in shape for binding in item.endpoint.bindings
+        }
+        held = frozenset(before.items()) if sandbox.open else frozenset()
+        granted: dict[Id, list[PortBinding]] = {item.endpoint.id: [] for item in shape}
+        for item in shape:
+            self._ports.drop(item.endpoint.id)
+        for wish in self._wishes(sandbox, gateways):
+            number = await self._hold(attempt, sandbox, wish, before, held)
+            for address in wish.addresses:
+                endpoint = _carrier(gateways, address)
+                granted[endpoint.id].append(PortBinding(wish.port, address, number))
+                self._ports.put(endpoint.id, sandbox.name, granted[endpoint.id])
+        for endpoint, port, address in self._opened_directly(sandbox, gateways):
+            granted[endpoint.id].append(PortBinding(port, address, 0))
+        return [
+            replace(item, endpoint=replace(item.endpoint, bindings=tuple(granted[item.endpoint.id]))) for item in shape
+        ]
+
+    def _wishes(self, sandbox: Sandbox, gateways: Gateways) -> list[Wish]:
+        """Return what is to be published on the host, of the families whose gateway translates."""
+        first = gateways.ipv4 or gateways.ipv6
+        if first is None or not self._drivers[first.network.driver].capabilities.publishes:
+            return []
+        driver = self._drivers[first.network.driver]
+        reach = Reach(
+            default=driver.default_binding(first.network),
+            endpoint4=gateways.ipv4 is not None and not self._is_routed(gateways, 4),
+            endpoint6=gateways.ipv6 is not None,
+            host6=self._host_has_ipv6 and not self._is_routed(gateways, 6),
+        )
+        return wishes(sandbox.ports, sandbox.exposed, publish_all=sandbox.publish_all, reach=reach)
+
+    def _is_routed(self, gateways: Gateways, version: int) -> bool:
+        item = gateways.of(version)
+        return item is not None and self._drivers[item.network.driver].is_routed(item.network, version)
+
+    def _opened_directly(self, sandbox: Sandbox, gateways: Gateways) -> list[tuple[Endpoint, Port, IPAddress]]:
+        """Return the ports that are opened on routed networks, where a host port has no meaning."""
+        asked = {request.port: None for request in sandbox.ports}
+        return [
+            (item.endpoint, port, ANY_IPV4 if version == 4 else ANY_IPV6)
+            for version in (4, 6)
+            if (item := gateways.of(version)) is not None and self._is_routed(gateways, version)
+            for port in asked
+        ]
+
+    async def _hold(
+        self,
+        attempt: Transaction,
+        sandbox: Sandbox,
+        wish: Wish,
+        before: Mapping[tuple[Port, IPAddress], int],
+        held: frozenset[tuple[tuple[Port, IPAddress], int]],
+    ) -> int:
+        """Hold a number for a wish at all its addresses and return it."""
+        preferred = preferred_number(wish, before)
+        failure: OperationFailed | None = None
+        try:
+            for number in self._ports.candidates(wish, preferred):
+                missing = [address for address in wish.addresses if ((wish.port, address), number) not in held]
+                holds = [HoldPort(protocol=wish.port.protocol, address=a, port=number) for a in missing]
+                try:
+                    await attempt.do(holds)
+                except OperationFailed as error:
+                    if error.errno != errno.EADDRINUSE:
+                        raise
+                    failure = error
+                    await attempt.take_back(holds[: error.done])
+                    continue
+                return number
+        except SystemFailure as error:
+            raise SystemFailure(f"{_where(sandbox)}: {error}") from error
+        where = show(wish.addresses[0], wish.first) if wish.fixed else "a free port"
+        raise SystemFailure(
+            f"{_where(sandbox)}: failed to bind host port {where}/{wish.port.protocol}: address already in use"
+        ) from failure
+
+
+def _carrier(gateways: Gateways, address: IPAddress) -> Endpoint:
+    """Return the endpoint that a binding at a host address belongs to: of its family, or of the other by the relay."""
+    item = gateways.of(address.version) or gateways.ipv4 or gateways.ipv6
+    assert item is not None, "there are no wishes without a gateway"
+    return item.endpoint
+
+
+def _where(sandbox: Sandbox) -> str:
+    return (
+        "failed to set up container networking: driver failed programming external connectivity on endpoint "
+        f"{sandbox.name} ({sandbox.id[:12]})"
+    )
