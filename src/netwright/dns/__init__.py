@@ -1,1 +1,1 @@
-"""Names: the files a sandbox reads (hosts, resolv.conf) and, later, the resolver."""
+"""Names: the files that a sandbox reads (resolv.conf, hosts) and, later, the embedded resolver."""
