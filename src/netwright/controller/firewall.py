@@ -25,10 +25,9 @@ class Firewall:
         self._host = host
         self._lock = SharedLock()
 
-    @property
-    def backend(self) -> Backend:
-        """The backend in use."""
-        return self._backend
+    def use(self, backend: Backend) -> None:
+        """Render through another backend from the next installation on."""
+        self._backend = backend
 
     def intents(self) -> list[Intent]:
         """Return all that should be true of traffic now."""

@@ -70,6 +70,10 @@ class Restoration:
             await self._do_or_log(f"the network of {sandbox.name}", self._sandbox_ops(sandbox, found))
         await self._sweep(found)
 
+    async def sweep(self) -> None:
+        """Remove what carries our tag and no row owns."""
+        await self._sweep(await self._look())
+
     async def _look(self) -> Findings:
         links = await self._host.ask(Links())
         namespaces = await self._host.ask(Namespaces(self._netns_directory))

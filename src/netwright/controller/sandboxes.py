@@ -168,7 +168,7 @@ class Sandboxes:
         return failures
 
     def _detach(self, item: Attachment) -> Sequence[Op]:
-        return self._with.means.drivers[item.network.driver].detach(item.network, item.endpoint)
+        return self._with.means.drivers[item.network.driver].detach(item.network, item.endpoint, None)
 
     async def delete(self, sandbox: Id) -> None:
         """Close the stack and forget it with its reservations."""

@@ -56,7 +56,7 @@ def difference(
         add=_intents(drivers, after),
         remove=_intents(drivers, before),
         links=(
-            *_detached(drivers, old, new),
+            *_detached(drivers, old, new, netns),
             *_attached(drivers, old, new, netns),
             *gateways.route_ops(gateways.choose(before), gateways.choose(after), netns),
         ),
@@ -73,12 +73,14 @@ def _intents(drivers: Mapping[str, Driver], shape: Sequence[Attachment]) -> tupl
     )
 
 
-def _detached(drivers: Mapping[str, Driver], old: Mapping[Id, Attachment], new: Mapping[Id, Attachment]) -> list[Op]:
+def _detached(
+    drivers: Mapping[str, Driver], old: Mapping[Id, Attachment], new: Mapping[Id, Attachment], netns: str
+) -> list[Op]:
     return [
         op
         for identity, item in old.items()
         if identity not in new
-        for op in drivers[item.network.driver].detach(item.network, item.endpoint)
+        for op in drivers[item.network.driver].detach(item.network, item.endpoint, netns)
     ]
 
 

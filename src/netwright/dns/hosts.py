@@ -35,7 +35,7 @@ def extra_entries(asked: Sequence[str], host_gateways: Sequence[IPAddress]) -> l
 
     Raises InvalidInput in Docker's words, also where host-gateway is asked for and the host has no such address.
     """
-    entries = []
+    entries: list[Entry] = []
     for text in asked:
         separator = "=" if "=" in text else ":"
         name, found, address = text.partition(separator)

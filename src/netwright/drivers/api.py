@@ -76,8 +76,8 @@ class Driver:
         """Return what puts the endpoint's interface into a namespace, up and addressed; no routes."""
         return ()
 
-    def detach(self, network: Network, endpoint: Endpoint) -> Sequence[Op]:  # noqa: ARG002
-        """Return what removes the endpoint's interface from the machine."""
+    def detach(self, network: Network, endpoint: Endpoint, netns: str | None) -> Sequence[Op]:  # noqa: ARG002
+        """Return what removes the endpoint's interface; `netns` is None where its whole namespace goes as well."""
         return ()
 
     def intents(self, network: Network) -> Sequence[Intent]:  # noqa: ARG002

@@ -21,6 +21,7 @@ from netwright.host.ops import (
     AnnounceAddress,
     DeleteLink,
     Op,
+    RetireLink,
     SetLinkMtu,
     SetLinkUp,
     SetSysctl,
@@ -310,9 +311,13 @@ class BridgeDriver(Driver):
             )
         return ops
 
-    def detach(self, network: Network, endpoint: Endpoint) -> Sequence[Op]:  # noqa: ARG002 - the link's name says it
-        """Return what unplugs the endpoint."""
-        return (DeleteLink(name=endpoint.host_interface),)
+    def detach(self, network: Network, endpoint: Endpoint, netns: str | None) -> Sequence[Op]:  # noqa: ARG002
+        """Return what unplugs the endpoint; in a namespace that lives on, its end is retired first."""
+        gone = DeleteLink(name=endpoint.host_interface)
+        if netns is None:
+            return (gone,)
+        addresses = tuple(endpoint_interfaces(endpoint))
+        return (RetireLink(name=endpoint.interface, netns=netns, addresses=addresses), gone)
 
     def intents(self, network: Network) -> Sequence[Intent]:
         """Return what should be true of each family of the network."""

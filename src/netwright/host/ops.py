@@ -87,6 +87,18 @@ class DeleteLink(Op):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetireLink(Op):
+    """Free a link's name and take its addresses inside a namespace, ahead of the deletion of its other end.
+
+    Content when there is none.
+    """
+
+    name: str
+    netns: str
+    addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetLinkUp(Op):
     """Bring a link up."""
 

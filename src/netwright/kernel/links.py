@@ -12,8 +12,12 @@ from netwright.kernel.stack import Stack, refused
 BRIDGE_PORTS = 1023
 """How many ports the kernel gives a bridge (BR_MAX_PORTS less the reserved 0)."""
 
-PARKED = 0x40000000
-"""The bit that turns our link group into that of links on their way out."""
+_PARKED = 0x10000000
+
+
+def parked_group(group: int) -> int:
+    """Return the group of links on their way out: never the group that they come from."""
+    return group ^ _PARKED
 
 
 def _request(stack: Stack, what: str, batch: Sequence[bytearray], content: Sequence[int] = ()) -> None:
@@ -77,7 +81,7 @@ def delete_link(home: Stack, op: ops.DeleteLink, group: int) -> bool:
     if link.kind == "veth":
         # Deleting one link makes the caller wait for the whole kernel to let go of it, 16 ms and more. Parked, it is
         # off its bridge and its name at once, and a whole group is reaped for the price of one.
-        parked = rt.park_link(link.index, f"nwx{link.index}", group | PARKED)
+        parked = rt.park_link(link.index, f"nwx{link.index}", parked_group(group))
         _request(home, f"parking {op.name}", [parked], content=(errno.ENODEV,))
         return True
     _request(home, f"deleting {op.name}", [rt.delete_link(link.index)], content=(errno.ENODEV,))
@@ -86,7 +90,17 @@ def delete_link(home: Stack, op: ops.DeleteLink, group: int) -> bool:
 
 def reap(home: Stack, group: int) -> None:
     """Delete all parked links."""
-    _request(home, "deleting parked links", [rt.delete_group(group | PARKED)], content=(errno.ENODEV,))
+    _request(home, "deleting parked links", [rt.delete_group(parked_group(group))], content=(errno.ENODEV,))
+
+
+def retire_link(stack: Stack, op: ops.RetireLink) -> None:
+    """Free a link's name and take its addresses, in one system call; content when there is none."""
+    index = stack.find(op.name)
+    if index is None:
+        return
+    batch = [rt.delete_address(index, address) for address in op.addresses]
+    batch.append(rt.rename_link(index, f"nwx{index}"))
+    _request(stack, f"retiring {op.name}", batch, content=(errno.EADDRNOTAVAIL, errno.ENODEV))
 
 
 def set_link_up(stack: Stack, op: ops.SetLinkUp) -> None:

@@ -153,6 +153,7 @@ class LinuxHost:
             ops.AddBridge: self._add_bridge,
             ops.AddVeth: lambda work, op: links.add_veth(work.home, work.stack(op.netns), op),
             ops.DeleteLink: self._delete_link,
+            ops.RetireLink: lambda work, op: links.retire_link(work.stack(op.netns), op),
             ops.SetLinkUp: lambda work, op: links.set_link_up(work.stack(op.netns), op),
             ops.SetLinkMtu: lambda work, op: links.set_link_mtu(work.stack(op.netns), op),
             ops.AddAddress: lambda work, op: links.add_address(work.stack(op.netns), op),

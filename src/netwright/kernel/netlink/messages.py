@@ -119,6 +119,11 @@ def park_link(index: int, name: str, group: int) -> bytearray:
     return message(RTM_SETLINK, NLM_F_ACK, body)
 
 
+def rename_link(index: int, name: str) -> bytearray:
+    """Give a link another name; it may be up."""
+    return message(RTM_SETLINK, NLM_F_ACK, link_header(index=index) + text(IFLA_IFNAME, name))
+
+
 def delete_group(group: int) -> bytearray:
     """Delete all links of a group; the kernel waits once for all of them."""
     return message(RTM_DELLINK, NLM_F_ACK, link_header() + number(IFLA_GROUP, group))

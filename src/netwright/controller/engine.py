@@ -1,0 +1,192 @@
+"""The network engine as a whole: its parts put together, started and taken down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from netwright.controller.events import NetworkEvents
+from netwright.controller.firewall import Firewall
+from netwright.controller.forwarding import Forwarding
+from netwright.controller.networks import NetworkCollaborators, Networks
+from netwright.controller.predefined import DefaultBridge, Predefined
+from netwright.controller.publishing import Publishing
+from netwright.controller.reservations import Reservations
+from netwright.controller.restore import Restoration
+from netwright.controller.sandboxes import Collaborators, Sandboxes
+from netwright.controller.shape import Means
+from netwright.controller.state import State
+from netwright.controller.teardown import carry_out_all
+from netwright.drivers import builtin
+from netwright.drivers.bridge import BridgeSettings
+from netwright.errors import NetwrightError, TeardownFailed
+from netwright.firewall.api import Backend, FirewallSettings
+from netwright.host.ops import Op, ReleasePort
+from netwright.host.protocol import Host
+from netwright.host.queries import HasIPv6, HeldPorts, ReadFile
+from netwright.ipam.builtin import BuiltinIpam
+from netwright.ipam.subnets import Source
+from netwright.publish.allocate import HostPorts, RelayPolicy
+from netwright.store.api import Store
+from netwright.telemetry.bus import Bus
+
+_EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range"
+_AVOIDED = "/proc/sys/net/ipv4/ip_local_reserved_ports"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What of the daemon's options concerns the network engine.
+
+    `group` is the link group that tags the links of this engine. `backend` makes the firewall once it is known what
+    must be guarded.
+    """
+
+    group: int
+    netns_directory: str
+    sources: tuple[Source, ...]
+    default_bridge: DefaultBridge
+    firewall: FirewallSettings
+    backend: Callable[[FirewallSettings], Backend]
+    ip_forward: bool = True
+    guard_forwarding: bool = True
+    direct_routing: bool = False
+
+
+class NetworkEngine:
+    """Networks and sandboxes on one machine."""
+
+    def __init__(
+        self, settings: EngineSettings, *, store: Store, host: Host, bus: Bus, ports: HostPorts, host_has_ipv6: bool
+    ) -> None:
+        self._settings = settings
+        self._host = host
+        self._state = State(store)
+        self._state.load()
+        self._forwarding = Forwarding(store, host)
+        self._forwarding.load()
+        self._ipam = BuiltinIpam(settings.sources)
+        self._drivers = builtin(
+            BridgeSettings(
+                group=settings.group,
+                loopback_by_nat=settings.firewall.ipv4 and not settings.firewall.proxied,
+                direct=settings.direct_routing,
+            )
+        )
+        relays = RelayPolicy(always=settings.firewall.proxied or not settings.firewall.ipv4)
+        self._publishing = Publishing(ports, self._drivers, relays=relays, host_has_ipv6=host_has_ipv6)
+        self._reservations = Reservations(self._ipam, self._drivers)
+        self._means = Means(self._drivers, relays)
+        self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
+        events = NetworkEvents(bus)
+        self.networks = Networks(
+            NetworkCollaborators(
+                state=self._state,
+                host=host,
+                drivers=self._drivers,
+                ipam=self._ipam,
+                firewall=self._firewall,
+                events=events,
+            )
+        )
+        self.sandboxes = Sandboxes(
+            Collaborators(
+                state=self._state,
+                host=host,
+                means=self._means,
+                reservations=self._reservations,
+                firewall=self._firewall,
+                publishing=self._publishing,
+                events=events,
+                netns_directory=settings.netns_directory,
+            )
+        )
+
+    async def start(self) -> None:
+        """Make the machine agree with the rows, and see to the engine's own networks. Raises what refuses a start."""
+        self._restore_memory()
+        predefined = Predefined(
+            self._settings.default_bridge,
+            state=self._state,
+            host=self._host,
+            networks=self.networks,
+            reservations=self._reservations,
+            group=self._settings.group,
+        )
+        await predefined.check()
+        await self._allow_forwarding()
+        await self._restoration().run()
+        await predefined.ensure()
+
+    def _restore_memory(self) -> None:
+        """Fill what is derived from the rows: IPAM and the index of host ports."""
+        sandboxes = self._state.sandboxes
+        endpoints = [(endpoint, sandboxes[endpoint.sandbox].name) for endpoint in self._state.endpoints.values()]
+        self._ipam.restore(self._state.networks.values(), endpoints)
+        for sandbox in sandboxes.values():
+            if sandbox.open:
+                self._publishing.restore(self.sandboxes.attachments(sandbox.id))
+
+    def _restoration(self) -> Restoration:
+        return Restoration(
+            self._state,
+            self._host,
+            self._means,
+            self._firewall,
+            self.sandboxes,
+            group=self._settings.group,
+            netns_directory=self._settings.netns_directory,
+        )
+
+    async def _allow_forwarding(self) -> None:
+        """Let the host forward, and have the firewall drop what it did not forward before."""
+        if not self._settings.ip_forward:
+            return
+        await self._forwarding.allow(4)
+        if self._settings.default_bridge.ipv6 or any(network.ipv6 for network in self._state.networks.values()):
+            await self._forwarding.allow(6)
+        if self._settings.guard_forwarding:
+            guarded = replace(
+                self._settings.firewall,
+                guard_forwarding4=self._forwarding.guards(4),
+                guard_forwarding6=self._forwarding.guards(6),
+            )
+            self._firewall.use(self._settings.backend(guarded))
+
+    async def uninstall(self) -> None:
+        """Take everything of ours from the machine: stacks, networks, rules, ports, switches. Reports all failures."""
+        self._restore_memory()
+        failures: list[BaseException] = []
+        for sandbox in self.sandboxes.list():
+            try:
+                await self.sandboxes.delete(sandbox.id)
+            except NetwrightError as failure:
+                failures.append(failure)
+        for network in self.networks.list():
+            try:
+                await self.networks.unmake(network)
+            except NetwrightError as failure:
+                failures.append(failure)
+        held = await self._host.ask(HeldPorts())
+        release: list[Op] = [ReleasePort(protocol=p.protocol, address=p.address, port=p.port) for p in held]
+        failures.extend(await carry_out_all(self._host, release))
+        await self._firewall.uninstall()
+        await self._restoration().sweep()
+        await self._forwarding.restore()
+        if failures:
+            raise TeardownFailed("not everything could be removed", failures)
+
+
+async def host_ports(host: Host) -> HostPorts:
+    """Return an empty index of host ports with the host's ephemeral range (ip-sysctl: ip_local_port_range)."""
+    text = await host.ask(ReadFile(_EPHEMERAL))
+    first, last = map(int, (text or "32768 60999").split())
+    avoided: set[int] = set()
+    for part in (await host.ask(ReadFile(_AVOIDED)) or "").strip().split(","):
+        low, _, high = part.partition("-")
+        if low:
+            avoided.update(range(int(low), int(high or low) + 1))
+    return HostPorts(ephemeral=range(first, last + 1), avoided=frozenset(avoided))
+
+
+async def has_ipv6(host: Host) -> bool:
+    """Tell whether this host speaks IPv6."""
+    return await host.ask(HasIPv6())
