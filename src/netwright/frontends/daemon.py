@@ -77,6 +77,10 @@ def load(words: Sequence[str]) -> Config:
         data_root=config.data_root.absolute(),
         exec_root=config.exec_root.absolute(),
         pidfile=config.pidfile.absolute(),
+        hosts=tuple(
+            replace(host, address=str(Path(host.address).absolute())) if host.scheme == "unix" else host
+            for host in config.hosts
+        ),
     )
 
 

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _INTERRUPTS = 3
 """So many signals to stop, and the process ends without cleaning up, as Docker's daemon."""
 
-_DRAIN_SECONDS = 2.0
+_DRAIN_SECONDS = 1.0
 """How long answers that are under way at the end may take."""
 
 
@@ -30,7 +30,7 @@ class Engine(Protocol):
 
     @property
     def http_app(self) -> web.Application:
-        """The API, to be served once `start` has returned."""
+        """The API, to be served once `start` has returned; its `on_shutdown` ends the streams that would never end."""
 
     async def start(self) -> None:
         """Bring machine and store to agree and be ready for requests. What it raises, it has taken back."""
