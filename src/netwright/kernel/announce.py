@@ -1,8 +1,10 @@
 """Tell the neighbours of an interface who has its addresses now.
 
-Gratuitous ARP requests (RFC 5227) and unsolicited neighbour advertisements (RFC 4861, 7.2.6), sent as raw frames: the
-kernel sends them by itself only in some cases. The first goes at once; the others follow from one thread in the
-background, which enters the namespace for each of them anew, so that no socket of ours keeps a namespace alive.
+Gratuitous ARP requests (RFC 5227) and unsolicited neighbour advertisements (RFC 4861, 7.2.6). The first is the kernel's
+own: namespaces are made with arp_notify and ndisc_notify set, so it goes out as the interface comes up. The repetitions
+are raw frames from one thread in the background: closing a packet socket makes its thread wait 12 ms for the whole
+kernel, which nobody who attaches an endpoint should. It enters the namespace anew for each of them, so that no socket of
+ours keeps a namespace alive.
 """
 
 import heapq
@@ -46,10 +48,10 @@ def advertisement_frame(mac: Mac, address: bytes) -> bytes:
 
 def _checksum(data: bytes) -> int:
     """Return the internet checksum (RFC 1071)."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    return int(~total & 0xFFFF)
 
 
 def frames(mac: Mac, addresses: tuple[IPAddress, ...]) -> list[bytes]:
@@ -61,7 +63,7 @@ def frames(mac: Mac, addresses: tuple[IPAddress, ...]) -> list[bytes]:
 
 
 class Announcer:
-    """Sends announcements, repeated ones from a thread of its own that starts with the first of them."""
+    """Repeats announcements, from a thread that starts with the first of them."""
 
     def __init__(self) -> None:
         self._due: list[tuple[float, int, AnnounceAddress]] = []
@@ -70,9 +72,8 @@ class Announcer:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def announce(self, op: AnnounceAddress, home: int) -> None:
-        """Send the first message now, from the calling worker, and plan the others."""
-        _send(op, home)
+    def announce(self, op: AnnounceAddress) -> None:
+        """Plan the messages that follow the kernel's own."""
         if op.count > 1:
             self._plan(replace(op, count=op.count - 1))
 

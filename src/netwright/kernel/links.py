@@ -74,8 +74,7 @@ def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
 
 def delete_link(home: Stack, op: ops.DeleteLink, group: int) -> bool:
     """Take a link out of service; return whether it waits to be reaped by `reap`."""
-    home.forget()
-    link = next((link for link in home.links(addresses=False) if link.name == op.name), None)
+    link = home.link(op.name)
     if link is None:
         return False
     if link.kind == "veth":

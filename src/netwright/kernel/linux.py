@@ -108,7 +108,7 @@ class LinuxHost:
 
     async def ask(self, query: queries.Query[T]) -> T:
         """Answer a question. Raises OperationFailed."""
-        return cast(T, await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, query))
+        return cast("T", await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, query))
 
     def close(self) -> None:
         """Finish what is under way and end the threads; what lives in the kernel and the keeper stays."""
@@ -161,7 +161,7 @@ class LinuxHost:
             ops.ReplaceRoute: lambda work, op: links.replace_route(work.stack(op.netns), op),
             ops.DeleteRoute: lambda work, op: links.delete_route(work.stack(op.netns), op),
             ops.SetSysctl: self._set_sysctl,
-            ops.AnnounceAddress: lambda work, op: self._announcer.announce(op, work.worker.home_descriptor),
+            ops.AnnounceAddress: lambda _, op: self._announcer.announce(op),
             ops.HoldPort: lambda _, op: ports.hold(op.protocol, op.address, op.port),
             ops.ReleasePort: lambda _, op: ports.release(op.protocol, op.address, op.port),
             ops.RelayPort: lambda _, op: ports.relay(op.protocol, op.address, op.port, op.to_address, op.to_port),
@@ -189,9 +189,7 @@ class LinuxHost:
     def _create_namespace(self, work: Batch, op: ops.CreateNamespace) -> None:
         netns.create(op.path, work.worker.home_descriptor)
         try:
-            # Links that come later speak no IPv6 until an IPv6 address is given to them; ::1 stays on lo.
-            key = "net/ipv6/conf/default/disable_ipv6"
-            work.inside(op.path, lambda: sysctl.write(key, "1", optional=True))
+            work.inside(op.path, _prepare_namespace)
             links.set_link_up(work.stack(op.path), ops.SetLinkUp(name="lo"))
         except OperationFailed:
             work.leave(op.path)
@@ -226,6 +224,13 @@ class LinuxHost:
 
     def _set_sysctl(self, work: Batch, op: ops.SetSysctl) -> None:
         work.inside(op.netns, lambda: sysctl.write(op.key, op.value, optional=op.optional))
+
+
+def _prepare_namespace() -> None:
+    """Set what links that come later begin with: no IPv6 until an address is given to them, and to say who they are."""
+    sysctl.write("net/ipv6/conf/default/disable_ipv6", "1", optional=True)
+    sysctl.write("net/ipv6/conf/default/ndisc_notify", "1", optional=True)
+    sysctl.write("net/ipv4/conf/default/arp_notify", "1", optional=True)
 
 
 _SLOW = (ops.IptablesTransaction,)

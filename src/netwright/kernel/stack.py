@@ -1,5 +1,6 @@
 """One network stack as a worker sees it for the time of a batch: a netlink conversation and the indexes of its links."""
 
+import errno
 import os
 import socket
 import struct
@@ -54,12 +55,17 @@ class Stack:
 
     def find(self, name: str) -> int | None:
         """Return a link's index, or None."""
-        if self.descriptor is None:
-            try:
-                return socket.if_nametoindex(name)
-            except OSError:
+        link = self.link(name)
+        return None if link is None else link.index
+
+    def link(self, name: str) -> Link | None:
+        """Return a link without its addresses, or None."""
+        try:
+            return _link(self.netlink.get(rt.get_link(name)), {})
+        except NetlinkError as error:
+            if error.errno == errno.ENODEV:
                 return None
-        return next((link.index for link in self.links(addresses=False) if link.name == name), None)
+            raise
 
     def links(self, *, addresses: bool = True) -> list[Link]:
         """Return all links, with their addresses where wanted."""

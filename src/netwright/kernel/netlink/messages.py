@@ -202,6 +202,11 @@ def dump_links() -> bytearray:
     return message(RTM_GETLINK, NLM_F_DUMP, link_header())
 
 
+def get_link(name: str) -> bytearray:
+    """Ask for one link by its name."""
+    return message(RTM_GETLINK, 0, link_header() + text(IFLA_IFNAME, name))
+
+
 def dump_addresses() -> bytearray:
     """Ask for all addresses of both families."""
     return message(RTM_GETADDR, NLM_F_DUMP, _IFADDR.pack(0, 0, 0, 0, 0))

@@ -10,10 +10,9 @@ import socket
 import struct
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Self
 
 from netwright.kernel.netlink.wire import (
-    NLM_F_ACK,
-    NLM_F_DUMP,
     NLM_F_DUMP_INTR,
     NLMSG_DONE,
     NLMSG_ERROR,
@@ -59,7 +58,7 @@ class NetlinkSocket:
         """End the conversation."""
         self._socket.close()
 
-    def __enter__(self) -> "NetlinkSocket":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -89,6 +88,19 @@ class NetlinkSocket:
                     failure = NetlinkError(code, _kernel_words(flags, body), place)
         if failure is not None:
             raise failure
+
+    def get(self, encoded: bytearray) -> bytes:
+        """Ask for one thing and return its body. Raises NetlinkError where there is none."""
+        self._sequence = (self._sequence + 1) & 0x7FFFFFFF
+        number_message(encoded, self._sequence)
+        self._socket.send(encoded)
+        while True:
+            for kind, flags, sequence, body in messages(self._socket.recv(_DATAGRAM)):
+                if sequence != self._sequence:
+                    continue
+                if kind == NLMSG_ERROR:
+                    raise NetlinkError(-int(struct.unpack_from("=i", body)[0]), _kernel_words(flags, body), 0)
+                return body
 
     def dump(self, kind_and_body: bytearray) -> list[tuple[int, bytes]]:
         """Ask for a listing and return (type, body) of its entries.
@@ -129,7 +141,3 @@ def _kernel_words(flags: int, body: bytes) -> str:
     # With NETLINK_CAP_ACK the offending message is cut to its header: 4 bytes of error and 16 of header come before.
     said = attributes(body, 20).get(_NLMSGERR_ATTR_MSG)
     return as_text(said) if said else ""
-
-
-ACK = NLM_F_ACK
-DUMP = NLM_F_DUMP
