@@ -1,0 +1,67 @@
+"""The base of all JSON shapes, and how Go's leniency is met when reading them.
+
+Go's decoder matches keys without regard to case and takes null for an absent value; clients rely on both. `decode`
+does the same before msgspec checks the types exactly.
+"""
+
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from netwright.errors import InvalidInput
+
+T = TypeVar("T")
+
+
+class Shape(msgspec.Struct, rename="pascal"):
+    """A JSON object whose keys are the fields' names in Pascal case, but for those that say otherwise."""
+
+
+def decode(kind: type[T], data: bytes) -> T:
+    """Read a request's body. Raises InvalidInput in Docker's words."""
+    if not data.strip():
+        raise InvalidInput("invalid JSON: got EOF while reading request body")
+    try:
+        loose = msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        if "trailing characters" in str(error):
+            raise InvalidInput("unexpected content after JSON") from None
+        raise InvalidInput(f"invalid JSON: {error}") from None
+    try:
+        return msgspec.convert(_tidy(kind, loose), kind)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"invalid JSON: {error}") from None
+
+
+def _tidy(kind: Any, value: Any) -> Any:
+    """Return a value with the keys that a shape has, nulls left out."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in {types.UnionType, typing.Union}:
+        inner = [member for member in arguments if member is not types.NoneType]
+        return None if value is None else _tidy(inner[0], value)
+    if isinstance(value, dict):
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return _tidy_object(kind, value)
+        item = arguments[1] if len(arguments) == 2 else Any
+        return {key: _tidy(item, entry) for key, entry in value.items()}
+    if isinstance(value, list) and arguments:
+        return [_tidy(arguments[0], entry) for entry in value]
+    return value
+
+
+def _tidy_object(kind: type[msgspec.Struct], value: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.encode_name.lower(): field for field in msgspec.structs.fields(kind)}
+    tidy = {}
+    for key, entry in value.items():
+        field = names.get(key.lower())
+        if field is not None and entry is not None:
+            tidy[field.encode_name] = _tidy(field.type, entry)
+    return tidy
+
+
+def encode(value: object) -> bytes:
+    """Return a shape as JSON."""
+    return msgspec.json.encode(value)
