@@ -80,13 +80,13 @@ class Layout:
 
     @property
     def layers(self) -> Path:
-        """The unpacked layers of all images, each a directory named by its digest."""
-        return self.data_root / "images" / "layers"
+        """The unpacked layers of all images, each a directory named by the beginning of its digest."""
+        return self.data_root / "layers"
 
     @property
     def scratch(self) -> Path:
         """Downloads and half-unpacked layers; emptied at every start."""
-        return self.data_root / "images" / "scratch"
+        return self.data_root / "scratch"
 
     @property
     def volumes(self) -> Path:
@@ -122,8 +122,11 @@ class Layout:
         return Bundle(self.bundles / container / "exec" / execution)
 
     def layer(self, digest: str) -> Path:
-        """Return the directory of a layer; `digest` is `sha256:` and 64 digits."""
-        return self.layers / digest.removeprefix("sha256:")
+        """Return the directory of a layer; `digest` is `sha256:` and 64 digits.
+
+        104 bits name it safely, and leave room for 70 layers in the one page that a mount's options may fill.
+        """
+        return self.layers / digest.removeprefix("sha256:")[:26]
 
     def volume(self, name: str) -> Path:
         """Return the directory of a volume's content."""

@@ -1,4 +1,4 @@
-"""A container's log, in the format that conmon writes (`k8s-file`, which is Kubernetes' CRI format):
+"""A container's log, in the format that conmon writes: `k8s-file`, which is Kubernetes' CRI format.
 
 2026-11-24T13:55:55.700772317+00:00 stdout F a whole line, or the end of one
 2026-11-24T13:55:55.700772317+00:00 stderr P the beginning of a line that goes on
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from asyncinotify import Inotify, Mask
 
@@ -136,7 +136,7 @@ async def read_log(
 ) -> AsyncIterator[Frame]:
     """Yield the wanted part of a log, and follow it until `ended` is done and everything is read."""
     try:
-        file = path.open("rb")  # noqa: ASYNC230 - opening is instant, reading is what may take time
+        file = path.open("rb")
     except FileNotFoundError:
         return
     selection = _Selection(request)
@@ -181,8 +181,9 @@ async def _followed(path: Path, lines: _Lines, ended: "asyncio.Future[None]") ->
             if last:
                 return
             change = asyncio.ensure_future(inotify.get())
+            either: set[asyncio.Future[Any]] = {change, ended}
             try:
-                await asyncio.wait([change, ended], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 change.cancel()
                 with suppress(asyncio.CancelledError):

@@ -90,9 +90,10 @@ def process(container: Container, user: User, capabilities: tuple[str, ...]) -> 
         "terminal": container.process.tty,
         "capabilities": oci_capabilities(capabilities),
         "noNewPrivileges": _no_new_privileges(host),
-        "oomScoreAdj": host.oom_score,
         "rlimits": oci_rlimits(host),
     }
+    if host.oom_score:
+        wanted["oomScoreAdj"] = host.oom_score
     if container.process.tty and all(host.console):
         wanted["consoleSize"] = {"height": host.console[0], "width": host.console[1]}
     return wanted

@@ -1,0 +1,126 @@
+"""/etc/hosts, /etc/hostname and /etc/resolv.conf of a container: written on the host, mounted into it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from netwright.containers.layout import Layout
+from netwright.controller.api import Attachment
+from netwright.dns import hosts, resolvconf
+from netwright.model.addressing import IPAddress, parse_address
+from netwright.model.container import Container, HostSettings
+from netwright.model.names import Id
+
+HOSTS = "/etc/hosts"
+HOSTNAME = "/etc/hostname"
+RESOLV_CONF = "/etc/resolv.conf"
+
+DEFAULT_BRIDGE = "bridge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameSettings:
+    """What the daemon's options say of names; `host_gateways` are the addresses for `host-gateway`.
+
+    `embedded_resolver` tells whether user-defined networks have a resolver of the engine's.
+    """
+
+    dns: tuple[IPAddress, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    host_gateways: Callable[[], Sequence[IPAddress]] = tuple
+    embedded_resolver: bool = False
+
+
+class NetworkFiles:
+    """Writes the three files. They are cut and written anew, never renamed: a mounted file is that very file."""
+
+    def __init__(self, layout: Layout, settings: NameSettings) -> None:
+        self._layout = layout
+        self._settings = settings
+
+    def paths(self, identity: Id) -> Mapping[str, str]:
+        """Return for each target inside the container the path on the host."""
+        directory = self._layout.container(identity)
+        return {target: str(directory / Path(target).name) for target in (RESOLV_CONF, HOSTNAME, HOSTS)}
+
+    async def write(
+        self, container: Container, attachments: Sequence[Attachment], links: Sequence[hosts.Entry]
+    ) -> Mapping[str, str]:
+        """Write the files of a container and return their paths. Raises InvalidInput for bad extra hosts."""
+        paths = self.paths(container.id)
+        await asyncio.to_thread(self._write, paths, container, attachments, links)
+        return paths
+
+    def _write(
+        self,
+        paths: Mapping[str, str],
+        container: Container,
+        attachments: Sequence[Attachment],
+        links: Sequence[hosts.Entry],
+    ) -> None:
+        Path(paths[HOSTNAME]).write_text(container.hostname + "\n")
+        Path(paths[HOSTS]).write_text(self._hosts(container, attachments, links))
+        Path(paths[RESOLV_CONF]).write_text(self._resolv_conf(container.host, attachments))
+        for path in paths.values():
+            Path(path).chmod(0o644)
+
+    def _hosts(self, container: Container, attachments: Sequence[Attachment], links: Sequence[hosts.Entry]) -> str:
+        uses_host = any(item.network.driver == "host" for item in attachments)
+        if uses_host and not container.host.extra_hosts:
+            return _read(Path(HOSTS))
+        extra = hosts.extra_entries(container.host.extra_hosts, self._settings.host_gateways())
+        own = _own_entries(container, attachments)
+        ipv6 = any(item.endpoint.ipv6 is not None for item in attachments)
+        return hosts.build([*extra, *links], own, ipv6=ipv6)
+
+    def _resolv_conf(self, host: HostSettings, attachments: Sequence[Attachment]) -> str:
+        etc = _read(Path(resolvconf.ETC))
+        overrides = resolvconf.Overrides(
+            servers=tuple(map(parse_address, host.dns)) or self._settings.dns,
+            search=host.dns_search or self._settings.dns_search,
+            options=host.dns_options or self._settings.dns_options,
+        )
+        drivers = {item.network.driver for item in attachments}
+        if not drivers or drivers <= {"host", "null"}:
+            return resolvconf.for_host(resolvconf.parse(etc), overrides, resolvconf.ETC)
+        named = any(item.network.name != DEFAULT_BRIDGE for item in attachments)
+        if named and self._settings.embedded_resolver:
+            return resolvconf.for_embedded(resolvconf.parse(etc), overrides, resolvconf.ETC)
+        source = resolvconf.base_path(etc)
+        base = resolvconf.parse(_read(Path(source)))
+        ipv6 = any(item.endpoint.ipv6 is not None for item in attachments)
+        return resolvconf.for_default_bridge(base, overrides, source, ipv6=ipv6)
+
+    async def refresh(self, container: Container, attachments: Sequence[Attachment]) -> None:
+        """Bring the container's own lines in its hosts file up to date; lines that somebody else wrote stay."""
+        await asyncio.to_thread(self._refresh, container, attachments)
+
+    def _refresh(self, container: Container, attachments: Sequence[Attachment]) -> None:
+        path = Path(self.paths(container.id)[HOSTS])
+        names = _names(container)
+        kept = [line for line in _read(path).splitlines() if tuple(line.split()[1:]) != names]
+        own = map(str, _own_entries(container, attachments))
+        path.write_text("\n".join([*kept, *own]) + "\n")
+
+
+def _names(container: Container) -> tuple[str, ...]:
+    return hosts.own_names(container.hostname, container.config.domainname)
+
+
+def _own_entries(container: Container, attachments: Sequence[Attachment]) -> list[hosts.Entry]:
+    addresses = [
+        interface.ip
+        for item in attachments
+        for interface in (item.endpoint.ipv4, item.endpoint.ipv6)
+        if interface is not None
+    ]
+    return [hosts.Entry(str(address), _names(container)) for address in addresses]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
