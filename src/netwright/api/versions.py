@@ -1,0 +1,47 @@
+"""The versions of Docker's API that are spoken, and what changed in which."""
+
+from typing import NamedTuple
+
+from netwright.errors import InvalidInput
+
+
+class ApiVersion(NamedTuple):
+    """A version such as 1.41; versions compare."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def parse(cls, text: str) -> "ApiVersion":
+        """Read `1.41`."""
+        major, _, minor = text.partition(".")
+        return cls(int(major), int(minor))
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+
+OLDEST = ApiVersion(1, 24)
+NEWEST = ApiVersion(1, 51)
+
+DNS_NAMES = ApiVersion(1, 44)
+"""Endpoints show DNSNames."""
+CLEAN_ALIASES = ApiVersion(1, 45)
+"""Aliases are only those that the user asked for."""
+MULTIPLEXED = ApiVersion(1, 42)
+"""Streams of two outputs have a content type of their own."""
+ENABLE_IPV4 = ApiVersion(1, 48)
+"""Networks show EnableIPv4; endpoints have a gateway priority."""
+STATUS = ApiVersion(1, 52)
+"""Networks show how full they are."""
+
+
+def check(version: ApiVersion) -> None:
+    """Raise InvalidInput, in Docker's words, for a version that is not spoken."""
+    if version < OLDEST:
+        raise InvalidInput(
+            f"client version {version} is too old. Minimum supported API version is {OLDEST}, "
+            "please upgrade your client to a newer version"
+        )
+    if version > NEWEST:
+        raise InvalidInput(f"client version {version} is too new. Maximum supported API version is {NEWEST}")
