@@ -5,7 +5,7 @@ BIN := .venv/bin
 IMAGE := .cache/busybox.tar
 FLAGS ?=
 
-.PHONY: help run stop uninstall install-deps test check lint format bench lock
+.PHONY: help run stop uninstall install-deps test check lint format docs bench lock
 
 help:
 	@echo "sudo make run        install what is needed, start the engine in the background, walk the tour"
@@ -14,6 +14,7 @@ help:
 	@echo "sudo make test       install what is needed and pass every check and test, as CI does"
 	@echo "     make check      lint and the tests that need no kernel: seconds, for between two edits"
 	@echo "sudo make bench      measure side by side with Docker's daemon"
+	@echo "     make docs       write the pages that are made from code"
 	@echo "     make lock       renew the locked lists of Python packages (needs uv)"
 
 run: $(IMAGE)
@@ -51,6 +52,9 @@ lint:
 format:
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs:
+	$(BIN)/python -m netwright.config.render > docs/daemon-options.md
 
 bench: install-deps
 	$(BIN)/python bench/compare.py

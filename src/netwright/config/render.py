@@ -1,5 +1,6 @@
 """The table of options as help, as a documentation page, and as shell completion."""
 
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -127,11 +128,17 @@ def _row(option: Option) -> str:
     if option.kind.choices:
         meaning += ": " + ", ".join(f"`{choice}`" for choice in option.kind.choices)
     flag = option.flags + ("" if option.shape is Shape.SWITCH or not option.flag else f" {_plain_metavar(option)}")
-    return f"| {_code(flag)} | {_code(option.key)} | {_cell(meaning)} | {_code(option.default)} |\n"
+    return f"| {_code(flag)} | {_code(option.key)} | {_cell(meaning)} | {_default_cell(option)} |\n"
 
 
 def _plain_metavar(option: Option) -> str:
-    return "NAME" if option.kind.choices else option.kind.metavar.upper()
+    metavar = option.kind.metavar
+    return "NAME" if option.kind.choices else metavar if "=" in metavar else metavar.upper()
+
+
+def _default_cell(option: Option) -> str:
+    """Return the default as code where it is a value, and as it is where it is a phrase."""
+    return option.default if " " in option.default else _code(option.default)
 
 
 def _code(text: str) -> str:
@@ -171,3 +178,7 @@ def _values(flag: str) -> list[tuple[str, str]]:
     if option.shape is Shape.SWITCH:
         return [("true", option.help), ("false", "")]
     return [(choice, "") for choice in option.kind.choices]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_page())

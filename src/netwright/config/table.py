@@ -244,7 +244,7 @@ FOREIGN: tuple[Option, ...] = (
     foreign("--http-proxy", Shape.ONE, _PROXY),
     foreign("--https-proxy", Shape.ONE, _PROXY),
     foreign("--init", Shape.SWITCH, _RESOURCES),
-    foreign("--init-path", Shape.ONE, "the engine brings its own"),
+    foreign("--init-path", Shape.ONE, "the engine chooses it"),
     foreign("--insecure-registry", Shape.MANY, _IMAGES, key="insecure-registries"),
     foreign("--log-driver", Shape.ONE, _LOG),
     foreign("--log-opt", Shape.MANY, _LOG, key="log-opts"),
@@ -261,7 +261,7 @@ FOREIGN: tuple[Option, ...] = (
     foreign("--raw-logs", Shape.SWITCH, "log lines are never coloured"),
     foreign("--registry-mirror", Shape.MANY, _IMAGES, key="registry-mirrors"),
     foreign("--rootless", Shape.SWITCH, "the engine needs root"),
-    foreign("--seccomp-profile", Shape.ONE, _RUNTIME),
+    foreign("--seccomp-profile", Shape.ONE, "the engine has its own profile"),
     foreign("--selinux-enabled", Shape.SWITCH, _DAEMON),
     foreign("-s --storage-driver", Shape.ONE, "containers' files are kept on overlayfs"),
     foreign("--storage-opt", Shape.MANY, "containers' files are kept on overlayfs", key="storage-opts"),
@@ -271,6 +271,6 @@ FOREIGN: tuple[Option, ...] = (
     foreign("--userns-remap", Shape.ONE, _DAEMON),
     foreign("", Shape.ONE, _DAEMON, key="builder"),
     foreign("", Shape.ONE, _PROXY, key="proxies"),
-    foreign("", Shape.ONE, "the API speaks 1.24 and later", key="min-api-version"),
+    foreign("", Shape.ONE, "the API answers in every version that it knows", key="min-api-version"),
 )
 """Docker's options without a meaning here."""
