@@ -96,7 +96,7 @@ class Hijacked(web.StreamResponse):
         """Do nothing: the head was written by hand."""
         return None
 
-    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002
+    async def write_eof(self, data: bytes = b"") -> None:
         """Do nothing: the stream has ended."""
 
 

@@ -1,0 +1,1 @@
+"""Between JSON shapes and facts, both ways. Pure."""
