@@ -10,6 +10,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from netwright.containers.announcements import Announcements
 from netwright.containers.layers import tree_size
@@ -49,6 +50,14 @@ class Volumes:
             raise NotFound(f"get {name}: no such volume")
         return volume
 
+    def invent_name(self) -> str:
+        """Return a name for an anonymous volume: 64 hexadecimal digits, as Docker's."""
+        return secrets.token_hex(32)
+
+    def path(self, name: str) -> Path:
+        """Return where the content of a volume lies, or will."""
+        return self._layout.volume(name)
+
     def users(self, name: str) -> Sequence[Id]:
         """Return the containers that mount a volume."""
         return [item.id for item in self._containers() if any(point.volume == name for point in item.mounts)]
@@ -60,18 +69,21 @@ class Volumes:
         driver: str = "local",
         labels: Mapping[str, str] | None = None,
         options: Mapping[str, str] | None = None,
+        anonymous: bool = False,
     ) -> Volume:
-        """Make a volume, or return the one of that name."""
+        """Make a volume, or return the one of that name; without a name it is anonymous."""
         self._check(name, driver, options or {})
         async with self._lock:
             if (known := self._rows.get(name)) is not None:
                 return known
-            anonymous = not name
-            # Docker's names of anonymous volumes: 64 hexadecimal digits.
-            chosen = name or secrets.token_hex(32)
+            chosen = name or self.invent_name()
             path = self._layout.volume(chosen)
             volume = Volume(
-                name=chosen, path=str(path), created=datetime.now(UTC), labels=labels or {}, anonymous=anonymous
+                name=chosen,
+                path=str(path),
+                created=datetime.now(UTC),
+                labels=labels or {},
+                anonymous=anonymous or not name,
             )
             await self._store.commit([Put(chosen, volume)])
             self._rows[chosen] = volume

@@ -1,0 +1,87 @@
+"""Removing a container: the row says so first, and goes last; every step is content with work already done."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from netwright.containers.layout import Layout
+from netwright.containers.rootfs import RootFileSystems
+from netwright.containers.rows import Rows
+from netwright.containers.runtime import Runtime
+from netwright.containers.volumes import Volumes
+from netwright.controller.api import Sandboxes
+from netwright.errors import NetwrightError, NotFound, TeardownFailed
+from netwright.host.ops import Unmount
+from netwright.host.protocol import Host
+from netwright.model.container import Container, Status
+from netwright.model.names import Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """Removes containers that do not run."""
+
+    rows: Rows
+    layout: Layout
+    host: Host
+    roots: RootFileSystems
+    runtime: Runtime
+    sandboxes: Sandboxes
+    volumes: Volumes
+
+    async def remove(self, identity: Id, *, volumes: bool) -> Container | None:
+        """Remove everything of a container, and its row with the last of it; return the row as it was.
+
+        Raises TeardownFailed with all that went wrong; the row then says `dead`, and removing may be tried again.
+        """
+        before = self.rows.get(identity)
+        if before is None:
+            return None
+        row = await self.rows.put(replace(before, state=replace(before.state, status=Status.REMOVING)))
+        failures: list[Exception] = []
+        for step in self._steps(row):
+            try:
+                await step()
+            except (NetwrightError, OSError) as error:
+                failures.append(error)
+        if failures:
+            await self.rows.put(replace(row, state=replace(row.state, status=Status.DEAD)))
+            raise TeardownFailed(f"container {row.name} could not be removed as a whole", failures)
+        await self.rows.delete(row)
+        if volumes:
+            await self._remove_anonymous(row)
+        return before
+
+    def _steps(self, row: Container) -> list[Callable[[], Awaitable[None]]]:
+        return [
+            lambda: self._discard(row.id),
+            lambda: self._delete_sandboxes(row),
+            lambda: self.host.do([Unmount(target=str(self.layout.root(row.id)))]),
+            lambda: asyncio.to_thread(self.delete_directories, row.id),
+        ]
+
+    async def _discard(self, identity: Id) -> None:
+        if identity in self.runtime.known():
+            await self.runtime.discard(identity)
+
+    async def _delete_sandboxes(self, row: Container) -> None:
+        """Delete the container's own stack; it is found by its owner, for the row may not know it yet."""
+        for sandbox in self.sandboxes.list():
+            if sandbox.owner == row.id:
+                try:
+                    await self.sandboxes.delete(sandbox.id)
+                except NotFound:
+                    continue
+
+    def delete_directories(self, identity: Id) -> None:
+        """Delete a container's files on disk and in the exec-root."""
+        for path in (self.layout.bundle(identity).path, self.layout.container(identity)):
+            if path.exists():
+                shutil.rmtree(path)
+
+    async def _remove_anonymous(self, row: Container) -> None:
+        known = {volume.name for volume in self.volumes.list() if volume.anonymous}
+        for point in row.mounts:
+            if point.volume in known and not self.volumes.users(point.volume):
+                await self.volumes.remove(point.volume, force=True)
