@@ -65,6 +65,10 @@ class Attachment:
 class Networks(Protocol):
     """The networks."""
 
+    @property
+    def version(self) -> int:
+        """A number that changes whenever anything shown of networks may have changed."""
+
     def list(self) -> Sequence[Network]:
         """Return all networks, oldest first."""
 

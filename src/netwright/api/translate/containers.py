@@ -256,5 +256,5 @@ def status_text(state: model.ContainerState, now: float) -> str:
             return "Created"
         case model.Status.REMOVING:
             return "Removal In Progress"
-        case model.Status.DEAD:
+        case _:
             return "Dead"

@@ -69,13 +69,13 @@ def summary(attachments: Sequence[Attachment], exposed: Iterable[Port]) -> list[
         port = Port.parse(key)
         if not bindings:
             found.append(PortShown(private_port=port.number, type=str(port.protocol)))
-        for binding in bindings or ():
-            found.append(
-                PortShown(
-                    ip=binding.host_ip,
-                    private_port=port.number,
-                    public_port=int(binding.host_port or 0),
-                    type=str(port.protocol),
-                )
+        found.extend(
+            PortShown(
+                ip=binding.host_ip,
+                private_port=port.number,
+                public_port=int(binding.host_port or 0),
+                type=str(port.protocol),
             )
+            for binding in bindings or ()
+        )
     return found

@@ -1,0 +1,176 @@
+"""The routes of networks."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from aiohttp import web
+
+from netwright.api.call import Call, answer, empty, encoded
+from netwright.api.filters import Filters
+from netwright.api.moments import parse_moment
+from netwright.api.routes.table import Route
+from netwright.api.translate.endpoints import PREDEFINED, read_endpoint
+from netwright.api.translate.networks import read_create, show_network
+from netwright.api.versions import ApiVersion
+from netwright.api.wire import networks as wire
+from netwright.api.wire.shape import encode
+from netwright.controller.api import Attachment, Networks
+from netwright.errors import Forbidden, InvalidInput
+from netwright.model.container import Container
+from netwright.model.names import Id
+from netwright.model.network import EndpointSpec, Network
+
+
+class Sandboxes(Protocol):
+    """What these routes need of the sandboxes."""
+
+    async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
+        """Join a network."""
+
+    async def disconnect(self, sandbox: Id, network: str, *, force: bool) -> None:
+        """Leave a network."""
+
+
+class Containers(Protocol):
+    """What these routes need of the containers."""
+
+    def get(self, reference: str) -> Container:
+        """Return a container. Raises NotFound."""
+
+    async def refresh_files(self, owner: Id) -> None:
+        """Write a container's hosts file anew."""
+
+
+_FILTERS = ("dangling", "driver", "id", "label", "label!", "name", "scope", "type")
+
+
+class NetworkRoutes:
+    """Answers about networks."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        sandboxes: Sandboxes,
+        containers: Containers,
+        defaults: Callable[[str], Mapping[str, str]],
+    ) -> None:
+        self._networks = networks
+        self._sandboxes = sandboxes
+        self._containers = containers
+        self._defaults = defaults
+        self._listed: dict[ApiVersion, tuple[int, bytes]] = {}
+
+    def routes(self) -> list[Route]:
+        """Return the table."""
+        return [
+            Route("GET", "/networks", self.list),
+            Route("POST", "/networks/create", self.create),
+            Route("POST", "/networks/prune", self.prune),
+            Route("GET", "/networks/{id...}", self.inspect),
+            Route("POST", "/networks/{id...}/connect", self.connect),
+            Route("POST", "/networks/{id...}/disconnect", self.disconnect),
+            Route("DELETE", "/networks/{id...}", self.remove),
+        ]
+
+    async def list(self, call: Call) -> web.StreamResponse:
+        """List networks. Without filters the answer is kept until the state changes: clients poll it."""
+        if not call.text("filters"):
+            return encoded(self._all(call.version))
+        filters = call.filters(*_FILTERS)
+        kinds = filters.get("type")
+        if any(kind not in {"custom", "builtin"} for kind in kinds):
+            raise InvalidInput(f"invalid filter: 'type'='{next(iter(kinds))}'")
+        found = [network for network in self._networks.list() if self._passes(network, filters)]
+        return answer([show_network(network, call.version) for network in found])
+
+    def _all(self, version: ApiVersion) -> bytes:
+        state = self._networks.version
+        known = self._listed.get(version)
+        if known is None or known[0] != state:
+            shown = encode([show_network(network, version) for network in self._networks.list()])
+            known = self._listed[version] = (state, shown)
+        return known[1]
+
+    def _passes(self, network: Network, filters: Filters) -> bool:
+        dangling = filters.flag("dangling")
+        is_builtin = network.name in PREDEFINED
+        if dangling is not None:
+            used = is_builtin or bool(self._networks.attachments(network.id))
+            if used == dangling:
+                return False
+        return (
+            filters.exact("driver", network.driver)
+            and filters.exact("scope", network.scope)
+            and filters.exact("type", "builtin" if is_builtin else "custom")
+            and filters.match("id", network.id)
+            and filters.match("name", network.name)
+            and filters.labels(network.labels)
+        )
+
+    async def inspect(self, call: Call) -> web.StreamResponse:
+        """Inspect a network."""
+        verbose = call.text("verbose")
+        if verbose and verbose.lower() not in {"0", "1", "t", "f", "true", "false"}:
+            raise InvalidInput(f'strconv.ParseBool: parsing "{verbose}": invalid syntax')
+        network = self._networks.get(call["id"])
+        attachments = self._networks.attachments(network.id)
+        return answer(show_network(network, call.version, attachments, self._networks.usage(network.id)))
+
+    async def create(self, call: Call) -> web.StreamResponse:
+        """Make a network."""
+        asked = await call.body(wire.NetworkCreate)
+        request = read_create(asked, call.version, self._defaults(asked.driver or "bridge"))
+        network = await self._networks.create(request)
+        return answer(wire.NetworkCreated(id=network.id), 201)
+
+    async def connect(self, call: Call) -> web.StreamResponse:
+        """Join a container to a network."""
+        asked = await call.body(wire.NetworkConnect)
+        network = self._networks.get(call["id"])
+        container = self._containers.get(asked.container)
+        _refuse_joined(container)
+        await self._sandboxes.connect(container.sandbox, network.id, read_endpoint(asked.endpoint_config))
+        await self._containers.refresh_files(container.id)
+        return empty(200)
+
+    async def disconnect(self, call: Call) -> web.StreamResponse:
+        """Take a container off a network."""
+        asked = await call.body(wire.NetworkDisconnect)
+        network = self._networks.get(call["id"])
+        container = self._containers.get(asked.container)
+        _refuse_joined(container)
+        await self._sandboxes.disconnect(container.sandbox, network.id, force=asked.force)
+        await self._containers.refresh_files(container.id)
+        return empty(200)
+
+    async def remove(self, call: Call) -> web.StreamResponse:
+        """Remove a network."""
+        await self._networks.remove(call["id"])
+        return empty()
+
+    async def prune(self, call: Call) -> web.StreamResponse:
+        """Remove the networks that nobody uses."""
+        filters = call.filters("label", "label!", "until")
+        untils = filters.get("until")
+        if len(untils) > 1:
+            raise InvalidInput("more than one until filter specified")
+        before = min(map(parse_moment, untils), default=None)
+        removed = []
+        for network in self._networks.list():
+            young = before is not None and network.created.timestamp() * 1e9 >= before
+            if network.name in PREDEFINED or network.config_only or young or not filters.labels(network.labels):
+                continue
+            try:
+                await self._networks.remove(network.id)
+            except Forbidden:
+                continue
+            removed.append(network.name)
+        return answer(wire.NetworksPruned(networks_deleted=removed or None))
+
+
+def _refuse_joined(container: Container) -> None:
+    if container.joins is not None:
+        raise InvalidInput(
+            "container sharing network namespace with another container or host cannot be connected to any other "
+            "network"
+        )
