@@ -1,0 +1,44 @@
+"""`attach`."""
+
+from netwright.frontends.cli.attachment import attach, begin_wait, exit_code, wishes
+from netwright.frontends.cli.command import Call, Command, Example
+from netwright.frontends.cli.document import flag
+from netwright.frontends.cli.failures import CommandFailed
+from netwright.frontends.cli.flags import Flag, switch
+from netwright.frontends.cli.keys import DEFAULT
+from netwright.frontends.cli.session import refuse_without_terminal, run
+
+DETACH_KEYS = Flag("detach-keys", f"Keys that leave the container behind ({DEFAULT})", takes="keys")
+SIG_PROXY = switch("sig-proxy", "Hand signals on to the process", default=True)
+
+
+def _attach(call: Call) -> int:
+    name = call.arguments[0]
+    found = call.engine.get(f"/containers/{name}/json")
+    for state, advice in (("Paused", "unpause it first"), ("Restarting", "wait until it is running")):
+        if flag(found, "State", state):
+            raise CommandFailed(f"cannot attach to a {state.lower()} container, {advice}")
+    if not flag(found, "State", "Running"):
+        raise CommandFailed("cannot attach to a stopped container, start it first")
+    stdin = flag(found, "Config", "OpenStdin") and not call.values.on("no-stdin")
+    wanted = wishes(call, name, stdin=stdin, tty=flag(found, "Config", "Tty"))
+    refuse_without_terminal(wanted)
+    waiting = begin_wait(call.engine, name, "not-running")
+    upgraded = attach(call.engine, name, stdin=stdin, detach_keys=call.values.text("detach-keys"))
+    if run(upgraded, wanted, call.console):
+        return 0
+    return exit_code(waiting)
+
+
+ATTACH = Command(
+    "[OPTIONS] CONTAINER",
+    _attach,
+    (
+        Example("attach web", f"see its output; leave it with {DEFAULT} if it has a terminal"),
+        Example("attach --no-stdin --sig-proxy=false web", "only look: ctrl-c ends the look, not the container"),
+    ),
+    flags=(DETACH_KEYS, switch("no-stdin", "Do not attach stdin"), SIG_PROXY),
+    least=1,
+    most=1,
+    offers=("running",),
+)
