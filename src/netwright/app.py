@@ -1,0 +1,266 @@
+"""The engine put together: the only module that names concrete classes."""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from netwright.api.routes.absent import routes as absent_routes
+from netwright.api.routes.containers import ContainerBackends, ContainerRoutes
+from netwright.api.routes.executions import ExecutionRoutes
+from netwright.api.routes.images import ImageRoutes
+from netwright.api.routes.networks import NetworkRoutes
+from netwright.api.routes.system import About, SystemBackends, SystemRoutes
+from netwright.api.routes.volumes import VolumeRoutes
+from netwright.api.server import Server
+from netwright.api.translate.containers import Shown
+from netwright.config import Config
+from netwright.containers.assembly import Services, Settings, assemble
+from netwright.containers.files import HOSTNAME, HOSTS, RESOLV_CONF, NameSettings, NetworkFiles
+from netwright.containers.layout import Layout
+from netwright.containers.processes import become_reaper
+from netwright.controller.engine import EngineSettings, NetworkEngine, has_ipv6, host_ports
+from netwright.controller.predefined import DefaultBridge
+from netwright.errors import NotFound
+from netwright.firewall.api import FirewallSettings
+from netwright.firewall.nftables import NftablesBackend
+from netwright.ipam.default_bridge import DefaultBridgeAddresses
+from netwright.ipam.subnets import Source, sources_with
+from netwright.kernel.linux import LinuxHost
+from netwright.model.addressing import IPAddress
+from netwright.model.container import Container
+from netwright.model.events import Event
+from netwright.store.sqlite import SqliteStore
+from netwright.telemetry.bus import Bus
+from netwright.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+_BACKENDS: dict[str, type[NftablesBackend]] = {
+    "nftables": NftablesBackend,
+}
+_GROUP_BASE = 0x4E570000
+"""The upper half of our link groups, the letters NW; the lower half is the engine's own."""
+
+
+async def build(config: Config) -> "Engine":
+    """Return an engine for a configuration. Nothing on the machine has changed yet."""
+    identity = engine_identity(config.data_root)
+    host = LinuxHost(exec_root=str(config.exec_root), group=link_group(identity))
+    store = SqliteStore(config.data_root / "netwright.db")
+    bus, metrics = Bus(), Metrics()
+    network = NetworkEngine(
+        network_settings(config, identity),
+        store=store,
+        host=host,
+        bus=bus,
+        ports=await host_ports(host),
+        host_has_ipv6=await has_ipv6(host),
+    )
+    services = assemble(
+        container_settings(config, network), store=store, sandboxes=network.sandboxes, host=host, bus=bus
+    )
+    return Engine(config, identity, Parts(host, store, bus, metrics, network, services))
+
+
+def engine_identity(data_root: Path) -> str:
+    """Return the id that this data-root's engine has for ever; made at its first start."""
+    path = data_root / "engine-id"
+    if not path.exists():
+        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(secrets.token_hex(16) + "\n")
+        fresh.replace(path)
+    return path.read_text().strip()
+
+
+def link_group(identity: str) -> int:
+    """Return the link group that tags the links of an engine."""
+    return _GROUP_BASE | (int.from_bytes(hashlib.sha256(identity.encode()).digest()[:2], "big") | 1)
+
+
+def network_settings(config: Config, identity: str) -> EngineSettings:
+    """Return what the options say to the network engine."""
+    firewall = FirewallSettings(
+        instance=identity[:6],
+        ipv4=config.iptables,
+        ipv6=config.ip6tables,
+        proxied=config.firewall_backend == "iptables" and config.userland_proxy,
+    )
+    return EngineSettings(
+        group=link_group(identity),
+        netns_directory=str(config.exec_root / "netns"),
+        sources=sources_with([Source(pool.base, pool.size) for pool in config.default_address_pools], identity),
+        default_bridge=default_bridge(config),
+        firewall=firewall,
+        backend=_backend(config),
+        ip_forward=config.ip_forward,
+        guard_forwarding=not config.ip_forward_no_drop,
+        direct_routing=config.allow_direct_routing,
+    )
+
+
+def _backend(config: Config) -> type[NftablesBackend]:
+    return _BACKENDS[config.firewall_backend]
+
+
+def default_bridge(config: Config) -> DefaultBridge:
+    """Return what the options say of docker0."""
+    return DefaultBridge(
+        device=config.bridge,
+        addresses=DefaultBridgeAddresses(
+            bip=config.bip,
+            bip6=config.bip6,
+            fixed=config.fixed_cidr,
+            fixed6=config.fixed_cidr_v6,
+            gateway=config.default_gateway,
+            gateway6=config.default_gateway_v6,
+        ),
+        ipv6=config.ipv6,
+        icc=config.icc,
+        masquerade=config.ip_masq,
+        binding=str(config.ip),
+        mtu=config.mtu,
+    )
+
+
+def container_settings(config: Config, network: NetworkEngine) -> Settings:
+    """Return what the options say to the containers."""
+
+    def host_gateways() -> Sequence[IPAddress]:
+        if config.host_gateway_ips:
+            return config.host_gateway_ips
+        try:
+            bridge = network.networks.get("bridge")
+        except NotFound:
+            return ()
+        return [pool.gateway for pool in bridge.pools if pool.gateway is not None]
+
+    names = NameSettings(
+        dns=config.dns, dns_options=config.dns_opts, dns_search=config.dns_search, host_gateways=host_gateways
+    )
+    return Settings(data_root=config.data_root, exec_root=config.exec_root, runtime=config.default_runtime, names=names)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an engine is made of."""
+
+    host: LinuxHost
+    store: SqliteStore
+    bus: Bus
+    metrics: Metrics
+    network: NetworkEngine
+    services: Services
+
+
+class Engine:
+    """A whole engine: network, containers, API."""
+
+    def __init__(self, config: Config, identity: str, parts: Parts) -> None:
+        self._config = config
+        self._identity = identity
+        self._with = parts
+        self._layout = Layout(data_root=config.data_root, exec_root=config.exec_root)
+        self._files = NetworkFiles(self._layout, NameSettings())
+
+    async def start(self) -> None:
+        """Bring machine and store to agree, and take up what lives."""
+        become_reaper()
+        self._with.bus.watch(self._count)
+        await self._with.network.start()
+        await self._with.services.containers.restore()
+
+    def _count(self, event: Event) -> None:
+        self._with.metrics.event(event.type, event.action)
+
+    async def stop(self) -> None:
+        """Leave containers running or stop them, as `live_restore` says; close everything of this process."""
+        if self._config.live_restore:
+            await self._with.services.containers.close()
+        else:
+            await self._with.services.containers.stop_all(self._config.shutdown_timeout)
+            await self._with.services.containers.close()
+        self._with.bus.close()
+        self._with.host.close()
+        self._with.store.close()
+
+    async def reload(self, config: Config) -> None:
+        """Go on with another configuration; only reloadable options differ, and they are read where they are used."""
+        self._config = config
+
+    async def uninstall(self) -> None:
+        """Remove containers, networks, rules and ports of this engine from the machine."""
+        become_reaper()
+        containers = self._with.services.containers
+        await self._with.network.start()
+        await containers.restore()
+        for container in containers.list():
+            await containers.remove(container.id, force=True, volumes=True)
+        await containers.close()
+        await self._with.network.uninstall()
+        self._with.host.close()
+        self._with.store.close()
+
+    @property
+    def http_app(self) -> web.Application:
+        """The API."""
+        services, network = self._with.services, self._with.network
+        system = SystemBackends(
+            containers=services.containers,
+            images=services.images,
+            bus=self._with.bus,
+            metrics=self._with.metrics,
+            about=self._about,
+        )
+        containers = ContainerBackends(containers=services.containers, executions=services.executions, show=self._show)
+        networks = NetworkRoutes(network.networks, network.sandboxes, services.containers, self._config.network_options)
+        routes = [
+            *SystemRoutes(system).routes(),
+            *ContainerRoutes(containers).routes(),
+            *ExecutionRoutes(services.executions).routes(),
+            *ImageRoutes(services.images).routes(),
+            *VolumeRoutes(services.volumes).routes(),
+            *networks.routes(),
+            *absent_routes(),
+        ]
+        return Server(routes, self._with.metrics).application()
+
+    def _show(self, container: Container) -> Shown:
+        """Return all that is shown of a container."""
+        sandboxes = self._with.network.sandboxes
+        attachments = sandboxes.attachments(container.sandbox)
+        paths = self._files.paths(container.joins or container.id)
+        exposed = attachments[0].sandbox.exposed if attachments and not container.joins else container.config.exposed
+        published = tuple(request.port for request in container.host.ports)
+        return Shown(
+            container=container,
+            attachments=attachments,
+            sandbox_key=sandboxes.path(container.sandbox),
+            hostname_path=paths[HOSTNAME],
+            hosts_path=paths[HOSTS],
+            resolv_path=paths[RESOLV_CONF],
+            log_path=str(self._layout.log(container.id)),
+            upper=str(self._layout.upper(container.id)),
+            exposed=tuple(dict.fromkeys((*exposed, *published))),
+            executions=[execution.id for execution in self._with.services.executions.of(container.id)],
+        )
+
+    def _about(self) -> About:
+        runtime = self._with.services.runtime
+        return About(
+            engine_id=self._identity,
+            data_root=str(self._config.data_root),
+            firewall=self._config.firewall_backend,
+            runtime=Path(runtime).name,
+            runtimes={Path(runtime).name: runtime},
+            cgroup_version="2" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "1",
+            labels=tuple(f"{key}={value}" for key, value in self._config.labels),
+            pools=tuple((str(pool.base), pool.size) for pool in self._config.default_address_pools),
+            live_restore=self._config.live_restore,
+            debug=self._config.debug,
+        )

@@ -40,12 +40,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The four facades."""
+    """The four facades; `runtime` is the path of the OCI runtime."""
 
     containers: Containers
     executions: Executions
     images: Images
     volumes: Volumes
+    runtime: str
 
 
 def assemble(settings: Settings, *, store: Store, sandboxes: Sandboxes, host: Host, bus: Bus) -> Services:
@@ -107,4 +108,6 @@ def assemble(settings: Settings, *, store: Store, sandboxes: Sandboxes, host: Ho
         announcements=announcements,
         forget=executions.discard,
     )
-    return Services(containers=Containers(parts), executions=executions, images=images, volumes=volumes)
+    return Services(
+        containers=Containers(parts), executions=executions, images=images, volumes=volumes, runtime=runtime.program
+    )

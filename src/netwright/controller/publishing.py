@@ -15,7 +15,7 @@ from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Sandbox
 from netwright.model.ports import Port, PortBinding
-from netwright.publish.allocate import HostPorts, Reach, RelayPolicy, Wish, preferred_number, show, wishes
+from netwright.publish.allocate import HostPorts, Reach, RelayPolicy, Wish, preferred_number, wishes
 
 log = logging.getLogger(__name__)
 
@@ -123,10 +123,7 @@ class Publishing:
                 return number
         except SystemFailure as error:
             raise SystemFailure(f"{_where(sandbox)}: {error}") from error
-        where = show(wish.addresses[0], wish.first) if wish.fixed else "a free port"
-        raise SystemFailure(
-            f"{_where(sandbox)}: failed to bind host port {where}/{wish.port.protocol}: address already in use"
-        ) from failure
+        raise SystemFailure(f"{_where(sandbox)}: {failure}") from failure
 
 
 def _carrier(gateways: Gateways, address: IPAddress) -> Endpoint:

@@ -28,9 +28,7 @@ class Result:
 def run(argv: Sequence[str], *, stdin: str = "", timeout: float = SECONDS) -> Result:
     """Run a program and wait for it; for worker threads. Raises OperationFailed where it cannot run or is too slow."""
     try:
-        done = subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
     except FileNotFoundError:
         raise OperationFailed(f"{argv[0]} is not installed") from None
     except subprocess.TimeoutExpired:

@@ -169,6 +169,9 @@ class TcpRelay:
         self.family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
         held.setblocking(False)
         held.listen(4096)
+        # Connections inherit this, and one in TIME_WAIT without it would keep the port from being bound again. While
+        # the socket listens nobody else can bind beside it.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         loop.add(held, self.accept)
 
     def accept(self, _):

@@ -175,7 +175,7 @@ def bind(protocol: Protocol, address: IPAddress, port: int) -> socket.socket:
     """Return a socket that has a port to itself. Raises OperationFailed."""
     kind, number = _KINDS[protocol]
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    where = f"{address}:{port}/{protocol}"
+    where = f"[{address}]:{port}/{protocol}" if address.version == 6 else f"{address}:{port}/{protocol}"
     try:
         bound = socket.socket(family, kind | socket.SOCK_CLOEXEC, number)
     except OSError as error:
@@ -195,7 +195,7 @@ def bind(protocol: Protocol, address: IPAddress, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise OperationFailed(
-            f"failed to bind host port {where}: {error.strerror.lower()}", errno=error.errno
+            f"failed to bind host port {where}: {(error.strerror or str(error)).lower()}", errno=error.errno
         ) from error
     return bound
 

@@ -7,6 +7,7 @@ engine's event loop; the bus is not for other threads.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Self
 
 from netwright.errors import Unavailable
@@ -76,6 +77,7 @@ class Bus:
         self._recent: deque[Event] = deque(maxlen=history)
         self._subscriptions: set[Subscription] = set()
         self._queue = queue
+        self._watchers: list[Callable[[Event], None]] = []
         self.cut_off = 0
         """How many subscribers were too slow so far."""
 
@@ -84,9 +86,15 @@ class Bus:
         """How many subscribers there are."""
         return len(self._subscriptions)
 
+    def watch(self, callback: Callable[[Event], None]) -> None:
+        """Have a function called with every event; it must not block, and not fail."""
+        self._watchers.append(callback)
+
     def publish(self, event: Event) -> None:
         """Tell everybody. Returns at once."""
         self._recent.append(event)
+        for callback in self._watchers:
+            callback(event)
         for subscription in tuple(self._subscriptions):
             if not subscription.offer(event):
                 self._subscriptions.discard(subscription)
