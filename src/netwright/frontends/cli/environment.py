@@ -18,7 +18,7 @@ def environment(values: Values) -> list[str]:
     for variable in values.many("env"):
         if variable.startswith("="):
             raise CommandFailed(f"invalid environment variable: {variable}", code=125)
-        found += _inherited(variable)
+        found += _inherited(variable) or [variable]  # a name alone that is not set here takes the image's value away
     return found
 
 

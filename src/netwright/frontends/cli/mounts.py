@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from netwright.frontends.cli.document import Json, text
 from netwright.frontends.cli.failures import CommandFailed
+from netwright.frontends.cli.flags import bad_value
 from netwright.frontends.cli.quantities import parse_size
 
 
@@ -52,17 +53,17 @@ def _mount(spec: str) -> Json:
         if key == "volume-opt":
             name, _, setting = value.partition("=")
             _put(mount, ("VolumeOptions", "DriverConfig", "Options", name), setting)
-        elif key not in _FIELDS:
-            raise _refused(f"unexpected key '{key}' in '{part}'")
         elif not equals and key not in _BARE:
-            raise _refused(f"invalid field '{part}' must be a key=value pair")
+            raise bad_value("--mount", spec, f"invalid field '{part}' must be a key=value pair")
+        elif key not in _FIELDS:
+            raise bad_value("--mount", spec, f"unexpected key '{key}' in '{part}'")
         else:
             field = _FIELDS[key]
             _put(mount, field.path, field.read(value if equals else "true"))
     if mount["Type"] == "bind":
         mount["Source"] = _source(text(mount, "Source"))
     if not mount.get("Target"):
-        raise _refused("target is required")
+        raise bad_value("--mount", spec, "target is required")
     return mount
 
 

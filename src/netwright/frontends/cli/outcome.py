@@ -7,9 +7,9 @@ from netwright.frontends.cli.failures import CommandFailed, EngineRefused, Engin
 
 
 def for_each(call: Call, act: Callable[[str], str | None]) -> int:
-    """Do something to every argument and print what it returns, the argument itself for None, nothing for an empty text.
+    """Do something to every argument and return the exit code.
 
-    Returns the exit code.
+    What `act` returns is printed: for None the argument itself, for an empty text nothing.
     """
     failures: list[str] = []
     for argument in call.arguments:

@@ -108,7 +108,7 @@ class FakeEngine:
         return Answer(404, json={"message": f"the fake engine has no answer to {said}"})
 
     def _send(self, connection: socket.socket, answer: Answer, request: Request) -> None:
-        headers = {"Api-Version": self.api_version, **answer.headers}
+        headers = {"Api-Version": self.api_version, "Connection": "close", **answer.headers}
         if answer.talk is not None:
             connection.sendall(_head(101, {**headers, "Connection": "Upgrade", "Upgrade": "tcp"}))
             answer.talk(connection)
