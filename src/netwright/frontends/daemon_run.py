@@ -60,6 +60,7 @@ class Life:
         self._build = build
         self._config = config
         self._reread = reread
+        self._news = News()
         self._wake = asyncio.Event()
         self._interrupts = 0
         self._hangup = False
@@ -77,7 +78,7 @@ class Life:
             try:
                 await self._serve(engine, opened, begin)
             finally:
-                notify("STOPPING=1")
+                self._news.tell("STOPPING=1")
                 await engine.stop()
         log.info("the engine has stopped")
 
@@ -101,7 +102,7 @@ class Life:
                 await web.SockSite(runner, door.socket, ssl_context=door.tls, backlog=1024).start()
             where = ", ".join(str(door.where) for door in opened)
             log.info("ready after %.2f s, API listens on %s", time.perf_counter() - begin, where)
-            notify(f"READY=1\nMAINPID={os.getpid()}\nSTATUS=API listens on {where}")
+            self._news.tell(f"READY=1\nMAINPID={os.getpid()}\nSTATUS=API listens on {where}")
             await self._until_stopped(engine)
         finally:
             await runner.cleanup()
@@ -116,7 +117,7 @@ class Life:
             self._wake.clear()
 
     async def _reload(self, engine: Engine) -> None:
-        notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._news.tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             self._config, now, later = reloaded(self._config, self._reread())
             set_level(self._config.log_level)
@@ -127,7 +128,7 @@ class Life:
             log.info("reload: %s", f"changed {', '.join(now)}" if now else "nothing to change")
             if later:
                 log.warning("reload: these wait for the next start of the engine: %s", ", ".join(later))
-        notify("READY=1")
+        self._news.tell("READY=1")
 
     async def _unless_stopped(self, work: Coroutine[None, None, Engine]) -> Engine:
         """Return what the work gives, or cancel it and raise _Stopped at a signal to stop."""
@@ -170,14 +171,23 @@ async def uninstall(build: Build, config: Config) -> None:
     log.info("containers, networks, rules and files are removed")
 
 
-def notify(state: str) -> None:
-    """Tell whoever started us (systemd, or a script that waits) by sd_notify(3)'s protocol; nobody may be listening."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        try:
-            channel.connect(f"\0{address[1:]}" if address.startswith("@") else address)
-            channel.sendall(state.encode())
-        except OSError as error:
-            log.debug("NOTIFY_SOCKET %s takes no messages: %s", address, error)
+class News:
+    """Tells whoever started us (systemd, or a script that waits) how we are, by sd_notify(3)'s protocol.
+
+    The address is taken out of the environment: an OCI runtime that inherits it would wait for its container to speak.
+    """
+
+    def __init__(self) -> None:
+        name = os.environ.pop("NOTIFY_SOCKET", "")
+        self._address = f"\0{name[1:]}" if name.startswith("@") else name
+
+    def tell(self, state: str) -> None:
+        """Send a state; nobody may be listening."""
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            try:
+                channel.connect(self._address)
+                channel.sendall(state.encode())
+            except OSError as error:
+                log.debug("nobody takes notice of our state: %s", error)

@@ -105,8 +105,12 @@ def _clear(path: Path) -> None:
 
 
 def _inherited(where: Listen) -> list[socket.socket]:
-    """Return the sockets that systemd opened for this process; `fd://4` is one of them, `fd://` all."""
-    count = os.environ.get("LISTEN_FDS", "") if os.environ.get("LISTEN_PID") == str(os.getpid()) else ""
+    """Return the sockets that systemd opened for this process; `fd://4` is one of them, `fd://` all.
+
+    The variables stay in no environment that a container's runtime could inherit: it would hand the sockets on.
+    """
+    mine = os.environ.pop("LISTEN_PID", "") == str(os.getpid())
+    count = os.environ.pop("LISTEN_FDS", "") if mine else ""
     numbers = range(_FIRST_INHERITED, _FIRST_INHERITED + (int(count) if count.isdigit() else 0))
     wanted = [number for number in numbers if where.address in ("", "*", str(number))]
     if not wanted:
