@@ -7,6 +7,7 @@ refused: an older engine must not throw away what it does not understand.
 Decoders are compiled once for each type, out of its annotations; what they need to know is all in `_compile`.
 """
 
+import base64
 import dataclasses
 import types
 import typing
@@ -28,7 +29,6 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from netwright.errors import SystemFailure
-from netwright.model.addressing import Mac
 
 T = TypeVar("T")
 Decoder = Callable[[Any], Any]
@@ -90,14 +90,14 @@ def _compile(kind: Any) -> Decoder:
         return lambda data: {key(k): value(v) for k, v in data.items()}
     if isinstance(kind, typing.NewType):
         return _decoder(kind.__supertype__)
-    if dataclasses.is_dataclass(kind) and kind is not Mac:
+    if dataclasses.is_dataclass(kind):
         return _dataclass(cast(type, kind))
     return _scalar(kind)
 
 
 def _scalar(kind: Any) -> Decoder:
-    if kind is Mac:
-        return Mac.parse
+    if kind is bytes:
+        return base64.b64decode
     if kind is datetime:
         return datetime.fromisoformat
     if kind in _ADDRESSES | _NETWORKS | {IPv4Interface, IPv6Interface} or issubclass(kind, Enum):
