@@ -27,6 +27,7 @@ from netwright.controller.engine import EngineSettings, NetworkEngine, has_ipv6,
 from netwright.controller.predefined import DefaultBridge
 from netwright.errors import NotFound
 from netwright.firewall.api import FirewallSettings
+from netwright.firewall.iptables import IptablesBackend
 from netwright.firewall.nftables import NftablesBackend
 from netwright.ipam.default_bridge import DefaultBridgeAddresses
 from netwright.ipam.subnets import Source, sources_with
@@ -40,7 +41,8 @@ from netwright.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-_BACKENDS: dict[str, type[NftablesBackend]] = {
+_BACKENDS: dict[str, type[NftablesBackend] | type[IptablesBackend]] = {
+    "iptables": IptablesBackend,
     "nftables": NftablesBackend,
 }
 _GROUP_BASE = 0x4E570000
@@ -104,7 +106,7 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
     )
 
 
-def _backend(config: Config) -> type[NftablesBackend]:
+def _backend(config: Config) -> type[NftablesBackend] | type[IptablesBackend]:
     return _BACKENDS[config.firewall_backend]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from netwright.firewall.intent import (
     EndpointIntent,
@@ -11,6 +12,7 @@ from netwright.firewall.intent import (
     NetworkIntent,
     PortIntent,
 )
+from netwright.host.ops import NftTransaction
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,6 +31,33 @@ class Element:
 def elements_of(intents: Iterable[Intent]) -> set[Element]:
     """Return all elements of these intents, each once however many want it."""
     return {element for intent in intents for element in _elements(intent)}
+
+
+def commands(verb: str, table: str, elements: Iterable[Element]) -> list[str]:
+    """Return one nft command for each set or map that is touched."""
+    groups = groupby(sorted(elements), key=lambda element: (element.family, element.set))
+    return [
+        f"{verb} element {family} {table} {name} {{ {', '.join(map(str, group))} }}" for (family, name), group in groups
+    ]
+
+
+def removal(table: str) -> list[str]:
+    """Return the nft commands that delete our tables, whether they are there or not."""
+    # Adding first makes the deletion content with a table that is not there.
+    return [f"{verb} table {family} {table}" for family in ("inet", "bridge") for verb in ("add", "delete")]
+
+
+def transition(table: str, old: set[Element], new: set[Element]) -> list[NftTransaction]:
+    """Return the one transaction, with its inverse, that turns these elements into those; none where they are equal.
+
+    What goes must go before what comes: a key of a map may get another value.
+    """
+    going, coming = sorted(old - new), sorted(new - old)
+    if not going and not coming:
+        return []
+    forth = [*commands("delete", table, going), *commands("add", table, coming)]
+    back = [*commands("delete", table, coming), *commands("add", table, going)]
+    return [NftTransaction(commands="\n".join(forth), undo="\n".join(back))]
 
 
 def _elements(intent: Intent) -> Iterator[Element]:

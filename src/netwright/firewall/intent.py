@@ -41,6 +41,11 @@ class NetworkIntent:
     trusted: tuple[str, ...] = ()
     direct: bool = False
 
+    @property
+    def version(self) -> int:
+        """The IP version, 4 or 6."""
+        return self.subnet.version
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointIntent:
@@ -59,6 +64,11 @@ class EndpointIntent:
     icc: bool = True
     trusted: tuple[str, ...] = ()
     direct: bool = False
+
+    @property
+    def version(self) -> int:
+        """The IP version, 4 or 6."""
+        return self.address.version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +89,11 @@ class PortIntent:
     to_first: int
     mode: GatewayMode = GatewayMode.NAT
 
+    @property
+    def version(self) -> int:
+        """The IP version, 4 or 6."""
+        return self.to_address.version
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkIntent:
@@ -90,6 +105,11 @@ class LinkIntent:
     child: IPAddress
     protocol: Protocol
     port: int
+
+    @property
+    def version(self) -> int:
+        """The IP version, 4 or 6."""
+        return self.parent.version
 
 
 Intent = NetworkIntent | EndpointIntent | PortIntent | LinkIntent

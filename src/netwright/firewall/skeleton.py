@@ -197,3 +197,20 @@ def bridge_table(name: str) -> str:
 	}}
 }}
 """
+
+
+def guard_table(name: str, settings: FirewallSettings) -> str:
+    """Return the table of the inet family that stands beside Docker's chains in iptables: what those lack."""
+    return f"""table inet {name} {{
+	set bridges {{ type ifname; }}
+
+	chain loopback-guard {{
+		type filter hook prerouting priority -300; policy accept;
+		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
+	}}
+
+	chain forward {{
+		type filter hook forward priority 0; policy accept;
+{_guards(settings)}	}}
+}}
+"""
