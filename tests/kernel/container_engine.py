@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,29 +115,21 @@ class Engine:
         settings = Settings(data_root=self.directory / "data", exec_root=self.directory / "run", runtime="runc")
         return assemble(settings, store=self.store, sandboxes=self.sandboxes, host=self.host, bus=self.bus)
 
-    @property
-    def containers(self) -> "object":
-        return self.services.containers
-
     async def come_back(self) -> None:
         """Let a new engine take over what an old one left without a word."""
         self.services = self._assembled()
         await self.services.containers.restore()
 
     async def import_busybox(self, *changes: str, name: str = "busybox") -> None:
-        await self.services.images.import_(
-            once(busybox_tar()), repository=name, tag="", changes=changes, message=""
-        )
+        await self.services.images.import_(once(busybox_tar()), repository=name, tag="", changes=changes, message="")
 
-    async def create(
-        self, *command: str, name: str = "", host: HostSettings | None = None, **config: object
-    ) -> Container:
-        wanted = replace(ContainerConfig(image="busybox", command=command), **config)  # type: ignore[arg-type]
+    async def create(self, *command: str, name: str = "", host: HostSettings | None = None, **config: Any) -> Container:
+        wanted = replace(ContainerConfig(image="busybox", command=command), **config)
         request = ContainerRequest(name=name, config=wanted, host=host or HostSettings())
         row, _ = await self.services.containers.create(request)
         return row
 
-    async def run(self, *command: str, host: HostSettings | None = None, **config: object) -> tuple[int, str]:
+    async def run(self, *command: str, host: HostSettings | None = None, **config: Any) -> tuple[int, str]:
         """Run to the end and return the exit code and all output."""
         row = await self.create(*command, host=host, **config)
         await self.services.containers.start(row.id)
@@ -196,7 +189,12 @@ def busybox_tar() -> bytes:
     passwd = b"root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home:/bin/sh\n"
     group = b"root:x:0:\nalice:x:1000:\naudio:x:29:alice\n"
     return tar_of(
-        {"bin/busybox": BUSYBOX.read_bytes(), "etc/passwd": passwd, "etc/group": group, "data/seed": b"from the image\n"},
+        {
+            "bin/busybox": BUSYBOX.read_bytes(),
+            "etc/passwd": passwd,
+            "etc/group": group,
+            "data/seed": b"from the image\n",
+        },
         links={f"bin/{tool}": "busybox" for tool in TOOLS},
         directories=["bin", "etc", "data", "tmp", "proc", "sys", "dev"],
     )
@@ -265,7 +263,7 @@ def _in_child(test: Callable[[Engine], Awaitable[None]], directory: Path, writer
     try:
         _isolate()
         asyncio.run(_run(test, directory))
-    except BaseException:  # noqa: BLE001 - whatever it was, the parent tells it
+    except BaseException:
         os.write(writer, traceback.format_exc().encode()[-60000:])
         return 1
     return 0
@@ -278,6 +276,9 @@ async def _run(test: Callable[[Engine], Awaitable[None]], directory: Path) -> No
 
 def _isolate() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNS | _CLONE_NEWNET) != 0 or libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
+    if (
+        libc.unshare(_CLONE_NEWNS | _CLONE_NEWNET) != 0
+        or libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None) != 0
+    ):
         raise OSError(ctypes.get_errno(), "no namespaces of our own")
     become_reaper()

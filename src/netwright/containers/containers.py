@@ -49,8 +49,8 @@ from netwright.containers.removal import Removal
 from netwright.containers.replay import Replayed
 from netwright.containers.restoration import Restoration
 from netwright.containers.rows import Rows
-from netwright.containers.runtime import set_size
 from netwright.containers.signals import parse_signal
+from netwright.containers.terminals import Terminals
 from netwright.controller.api import Sandboxes
 from netwright.errors import Conflict, InvalidInput, NetwrightError, NotFound, NotModified
 from netwright.model.container import Container, ContainerRequest, Status
@@ -90,6 +90,7 @@ class Containers:
         self._layout = parts.layout
         self._lives = parts.lives
         self._parts = parts
+        self._terminals = Terminals()
         self._changes: set[asyncio.Task[Any]] = set()
         self._removed: dict[Id, list[asyncio.Future[None]]] = {}
         parts.lives.on_gone = self._remove_ended
@@ -313,7 +314,7 @@ class Containers:
         row = self.get(reference)
         if row.state.status is not Status.RUNNING:
             raise Conflict(f"container {row.id} is not running")
-        set_size(self._layout.bundle(row.id), rows, columns)
+        self._terminals.resize(self._layout.bundle(row.id), rows, columns)
         self._parts.announcements.container("resize", row, height=str(rows), width=str(columns))
 
     async def prune(self, keep: Callable[[Container], bool]) -> tuple[Sequence[Id], int]:

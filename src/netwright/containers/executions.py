@@ -16,12 +16,13 @@ from netwright.containers.lives import Lives
 from netwright.containers.machine import Offer
 from netwright.containers.processes import HeldProcess
 from netwright.containers.rows import Rows
-from netwright.containers.runtime import Runtime, StartFailed, Terminal, exit_code, set_size
+from netwright.containers.runtime import Runtime, StartFailed, Terminal, exit_code
 from netwright.containers.spec.capabilities import choose
-from netwright.containers.spec.config import oci_capabilities, oci_process
+from netwright.containers.spec.config import console_size, oci_capabilities, oci_process
 from netwright.containers.spec.process import overlaid
 from netwright.containers.starting import find_user
 from netwright.containers.streams import Hub
+from netwright.containers.terminals import Terminals
 from netwright.errors import Conflict, InvalidInput, NetwrightError, NotFound
 from netwright.model.container import Container, Status
 from netwright.model.names import Id, new_id
@@ -53,6 +54,7 @@ class Executions:
         self._runtime = runtime
         self._announcements = announcements
         self._offer = offer
+        self._terminals = Terminals()
         self._known: dict[Id, _Known] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         lives.on_end = self.forget
@@ -128,8 +130,6 @@ class Executions:
                 await known.hub.open()
             pid, conmon = await launch.go()
         known.state = replace(known.state, running=True, pid=pid)
-        if request.tty and all(request.console):
-            set_size(self._layout.exec_bundle(row.id, known.state.id), *request.console)
         return conmon
 
     def _document(self, row: Container, request: ExecRequest) -> dict[str, object]:
@@ -156,6 +156,7 @@ class Executions:
             ),
             "terminal": request.tty,
             "capabilities": oci_capabilities(capabilities),
+            **console_size(request.console if request.tty else (0, 0)),
         }
 
     async def _watch(self, known: _Known, row: Container, conmon: HeldProcess | None) -> None:
@@ -178,7 +179,7 @@ class Executions:
         known = self._find(identity)
         if not known.state.running:
             raise Conflict(f"exec {identity} is not running")
-        set_size(self._layout.exec_bundle(known.state.container, known.state.id), rows, columns)
+        self._terminals.resize(self._layout.exec_bundle(known.state.container, known.state.id), rows, columns)
 
     def forget(self, container: Id) -> None:
         """Forget what never ran in a container that has ended; clients may still ask for the code of the others."""

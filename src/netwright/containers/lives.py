@@ -158,6 +158,8 @@ class Lives:
             # conmon is dead and left no word: the container lives on without it. If it has become our child we learn
             # how it ends.
             log.warning("the conmon of container %s was killed: its output is lost from now on", identity)
+            if (life := self._lives.get(identity)) is not None:
+                life.hub.drain()
             ended = await running.process.ended()
             code = CONMON_KILLED if ended is None else ended
         await self._finish(identity, code)
@@ -167,7 +169,6 @@ class Lives:
         async with self._locks.holding(identity):
             row = self._rows.present(identity)
             life = self.of(row)
-            life.hub.drain()
             if self.on_end is not None:
                 self.on_end(identity)
             oom = self._layout.bundle(identity).oom.exists()
@@ -175,6 +176,7 @@ class Lives:
             again = restarts_after_exit(row.host.restart, state)
             status = Status.RESTARTING if again else Status.EXITED
             row = await self._rows.put(replace(row, state=replace(state, status=status)))
+            life.hub.drain()
             if oom:
                 self._announcements.container("oom", row)
             lasted = (_now() - (row.state.started or _now())).total_seconds()

@@ -250,11 +250,14 @@ async def _pid(descriptor: int, explain: Callable[[str], StartFailure]) -> int:
 
 
 async def _said(descriptor: int) -> _Answer:
-    """Return what conmon writes into a pipe. Raises OperationFailed where it ends or says nothing in time."""
+    """Return what conmon writes into a pipe first; where an execution ends quickly its exit code follows at once.
+
+    Raises OperationFailed where conmon ends or says nothing in time.
+    """
     text = b""
     try:
         async with asyncio.timeout(SECONDS):
-            while not text.endswith(b"\n"):
+            while b"\n" not in text:
                 await readable(descriptor)
                 more = os.read(descriptor, _READ)
                 if not more:
@@ -263,7 +266,7 @@ async def _said(descriptor: int) -> _Answer:
     except TimeoutError:
         raise OperationFailed(f"conmon said nothing within {SECONDS:.0f} s") from None
     try:
-        return msgspec.json.decode(text, type=_Answer)
+        return msgspec.json.decode(text.partition(b"\n")[0], type=_Answer)
     except msgspec.DecodeError:
         raise OperationFailed(f"conmon ended too early, its last words were {text!r}") from None
 
@@ -274,18 +277,6 @@ def exit_code(bundle: Bundle, container: Id) -> int | None:
         return int((bundle.exits / container).read_text())
     except (FileNotFoundError, ValueError):
         return None
-
-
-def set_size(bundle: Bundle, rows: int, columns: int) -> None:
-    """Tell conmon the size of a terminal. Raises SystemFailure where conmon does not listen."""
-    try:
-        descriptor = os.open(bundle.control, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError as error:
-        raise SystemFailure(f"the terminal cannot be resized: {error.strerror}") from None
-    try:
-        os.write(descriptor, f"1 {rows} {columns}\n".encode())
-    finally:
-        os.close(descriptor)
 
 
 def _prepare(bundle: Bundle, path: Path, content: bytes) -> None:

@@ -139,6 +139,7 @@ class Hub:
         self._connected = asyncio.Event()
         self._sending = asyncio.Lock()
         self._over = False
+        self._silent = False
         self._waiting: asyncio.TimerHandle | None = None
 
     @property
@@ -174,7 +175,7 @@ class Hub:
 
     async def open(self) -> None:
         """Connect, if there is no connection yet. Raises SystemFailure where conmon does not answer."""
-        if self._socket is not None or self._over:
+        if self._socket is not None or self._over or self._silent:
             return
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         # A bundle's path may be longer than the 107 bytes of a socket's address: the directory is named by number.
@@ -251,7 +252,7 @@ class Hub:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
-            if not self._over:
+            if not self._over and not self._silent:
                 self._connected.clear()
 
     def _take(self) -> None:
@@ -274,7 +275,10 @@ class Hub:
         except OSError:
             packet = b""
         if not packet:
-            self.finish()
+            # conmon says no more. The clients hear of it when the end is noted, so that who asks for the exit code
+            # right after the last output gets it.
+            self._silent = True
+            self._disconnect()
             return False
         frame = Frame(packet[0] - 1, packet[1:])
         for client in self._clients:

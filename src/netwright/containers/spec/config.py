@@ -94,9 +94,12 @@ def process(container: Container, user: User, capabilities: tuple[str, ...]) -> 
     }
     if host.oom_score:
         wanted["oomScoreAdj"] = host.oom_score
-    if container.process.tty and all(host.console):
-        wanted["consoleSize"] = {"height": host.console[0], "width": host.console[1]}
-    return wanted
+    return {**wanted, **console_size(host.console if container.process.tty else (0, 0))}
+
+
+def console_size(size: tuple[int, int]) -> dict[str, object]:
+    """Return a terminal's first size, rows and columns, as part of a process; zeros leave it to the kernel."""
+    return {"consoleSize": {"height": size[0], "width": size[1]}} if all(size) else {}
 
 
 def oci_process(
