@@ -1,0 +1,109 @@
+"""The engine for end-to-end tests: one daemon for each firewall backend serves many tests, each of which cleans up."""
+
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from machine import Engine, Machine
+
+BACKENDS = ("nftables", "iptables")
+IMAGE = "busybox:latest"
+
+_APPLETS = (
+    "cat echo env false head hostname httpd id ip ls mkdir mount nc nslookup ping ping6 ps pwd rm sh sleep stty sync "
+    "test touch traceroute true tty udhcpc wc wget"
+).split()
+
+pytestmark = pytest.mark.e2e
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here as end to end."""
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def image_tar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root filesystem of Debian's static busybox as a tar."""
+    if os.geteuid() != 0:
+        pytest.fail("the end-to-end tests make network namespaces: run them as root")
+    root = tmp_path_factory.mktemp("image")
+    for folder in ("bin", "etc", "www", "tmp", "root"):
+        (root / folder).mkdir()
+    shutil.copy2("/bin/busybox", root / "bin" / "busybox")
+    for name in _APPLETS:
+        (root / "bin" / name).symlink_to("busybox")
+    (root / "www" / "index.html").write_text("hello\n")
+    (root / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000:web:/tmp:/bin/sh\n")
+    (root / "etc" / "group").write_text("root:x:0:\nweb:x:1000:\n")
+    path = tmp_path_factory.mktemp("tar") / "busybox.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.add(root, arcname=".")
+    return path
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A throwaway host with a neighbour, for a test that starts engines itself."""
+    machine = Machine(tmp_path)
+    try:
+        yield machine
+    finally:
+        machine.close()
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, image_tar: Path
+) -> Iterator[Engine]:
+    """An engine with an image, for each firewall backend."""
+    folder = tmp_path_factory.mktemp(f"engine-{request.param}")
+    machine = Machine(folder)
+    engine = Engine(machine, folder, f"--firewall-backend={request.param}")
+    try:
+        engine.start()
+        engine.docker("import", str(image_tar), IMAGE)
+        yield engine
+        assert engine.stop() == 0
+    finally:
+        engine.close()
+        machine.close()
+
+
+@pytest.fixture
+def engine(running: Engine) -> Iterator[Engine]:
+    """The running engine; afterwards everything that the test has made must be gone from the machine."""
+    before = footprint(running)
+    yield running
+    running.remove_everything()
+
+    assert footprint(running) == before
+
+
+def footprint(engine: Engine) -> dict[str, object]:
+    """Return what an engine has on its machine: links, namespaces, mounts, rules of ports and endpoints."""
+    host = engine.machine.host
+    links = host.run("ip", "-o", "link", "show").stdout
+    names = sorted(line.split(": ")[1].partition("@")[0] for line in links.splitlines())
+    netns = engine.exec_root / "netns"
+    mounts = host.run("cat", "/proc/self/mounts").stdout
+    return {
+        "links": [name for name in names if not name.startswith("nwx")],
+        "namespaces": sorted(host.run("ls", str(netns), check=False).stdout.split()),
+        "mounts": sorted(line.split()[1] for line in mounts.splitlines() if str(engine.folder) in line.split()[1]),
+        "nft": _rules(host.run("nft", "list", "ruleset").stdout),
+        "iptables": [host.run(f"{program}-save").stdout.count("-A ") for program in ("iptables", "ip6tables")],
+        "listening": sorted(
+            line.split()[3] for line in host.run("ss", "-Htuln").stdout.splitlines() if "dhcp" not in line
+        ),
+    }
+
+
+def _rules(ruleset: str) -> list[str]:
+    """Return the elements and rules of a listing without their counters."""
+    return sorted(line.strip() for line in ruleset.splitlines() if "elements" in line or "comment" in line)
