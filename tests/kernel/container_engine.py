@@ -23,7 +23,7 @@ from netwright.containers.assembly import Services, Settings, assemble
 from netwright.containers.processes import become_reaper
 from netwright.controller.api import Attachment, SandboxRequest
 from netwright.errors import NotFound
-from netwright.host.ops import CreateNamespace, DeleteNamespace
+from netwright.host.ops import CreateNamespace, DeleteNamespace, SetLinkUp
 from netwright.host.protocol import Host
 from netwright.kernel.linux import LinuxHost
 from netwright.model.container import Container, ContainerConfig, ContainerRequest, HostSettings
@@ -124,7 +124,7 @@ class Engine:
         await self.services.images.import_(once(busybox_tar()), repository=name, tag="", changes=changes, message="")
 
     async def create(self, *command: str, name: str = "", host: HostSettings | None = None, **config: Any) -> Container:
-        wanted = replace(ContainerConfig(image="busybox", command=command), **config)
+        wanted = replace(ContainerConfig(image="busybox", command=command or None), **config)
         request = ContainerRequest(name=name, config=wanted, host=host or HostSettings())
         row, _ = await self.services.containers.create(request)
         return row
@@ -145,6 +145,9 @@ class Engine:
     async def attach(self, reference: str, *, stdin: bool = True) -> Session:
         request = AttachRequest(stdin=stdin, stdout=True, stderr=True)
         return await self.services.containers.attach(reference, request)
+
+    async def bring_loopback_up(self) -> None:
+        await self.host.do([SetLinkUp(name="lo")])
 
     def events(self) -> list[str]:
         return [event.action for event in self.bus.recent() if event.type == "container"]

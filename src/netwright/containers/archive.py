@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from netwright.containers.api import PathStat
 from netwright.containers.inside import Root
-from netwright.errors import InvalidInput, NotFound
+from netwright.errors import InvalidInput, NotFound, SystemFailure
 
 _BLOCK = 64 * 1024
 _PATH_ONLY = os.O_PATH | os.O_NOFOLLOW
@@ -155,7 +155,7 @@ def _info(name: str, status: os.stat_result) -> tarfile.TarInfo:
 
 
 async def unpack(root: Root, path: str, data: AsyncIterator[bytes], *, no_overwrite: bool) -> None:
-    """Extract a tar stream below a directory. Raises NotFound, InvalidInput."""
+    """Extract a tar stream below a directory. Raises NotFound, InvalidInput, SystemFailure."""
     if not stat.S_ISDIR(_status(root, path)):
         raise InvalidInput("extraction point is not a directory")
     reader, writer = os.pipe()
@@ -192,6 +192,8 @@ def _unpack(root: Root, path: str, reader: int, no_overwrite: bool) -> None:
                 pass
     except tarfile.TarError as error:
         raise InvalidInput(f"the archive cannot be read: {error}") from None
+    except OSError as error:
+        raise SystemFailure(f"the archive cannot be extracted: {error.filename}: {error.strerror}") from None
 
 
 def _place(root: Root, base: str, tar: tarfile.TarFile, member: tarfile.TarInfo, no_overwrite: bool) -> None:
