@@ -1,4 +1,4 @@
-"""Each intent as elements of the skeleton's sets and maps."""
+"""Each intent as elements of the sets and maps of the two tables (`firewall.skeleton`, `firewall.layer2`)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -101,10 +101,17 @@ def _network(intent: NetworkIntent) -> Iterator[Element]:
 
 def _endpoint(intent: EndpointIntent) -> Iterator[Element]:
     version, port = intent.address.version, _quoted(intent.port)
-    yield Element("bridge", f"ports{version}", port)
-    yield Element("bridge", f"senders{version}", f"{port} . {intent.mac} . {intent.address}")
-    if not intent.icc:
-        yield Element("bridge", f"alone{version}", port)
+    yield Element("bridge", "ports", port)
+    yield Element("bridge", "macs", f"{port} . {intent.mac}")
+    yield Element("bridge", f"senders{version}", f"{port} . {intent.address}")
+    if version == 6:
+        yield Element("bridge", "targets6", f"{port} . 0x{int(intent.address):032x}")
+    if intent.icc:
+        return
+    yield Element("bridge", "alone", port)
+    # Where strangers may come directly, so may other networks: only translated addresses can be told from direct ones.
+    if intent.mode is GatewayMode.NAT and not intent.direct:
+        yield Element("bridge", f"apart{version}", str(intent.address))
 
 
 def _port(intent: PortIntent) -> Iterator[Element]:

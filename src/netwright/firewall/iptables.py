@@ -19,8 +19,9 @@ from netwright.firewall.docker_user import CHAIN as DOCKER_USER
 from netwright.firewall.docker_user import has_chain
 from netwright.firewall.elements import Element, commands, elements_of, removal, transition
 from netwright.firewall.intent import Intent
+from netwright.firewall.layer2 import bridge_table
 from netwright.firewall.rules import Rule, rules_of
-from netwright.firewall.skeleton import bridge_table, guard_table
+from netwright.firewall.skeleton import guard_table
 from netwright.host.ops import IptablesTransaction, NftTransaction, Op
 from netwright.host.queries import IptablesRules
 

@@ -7,7 +7,8 @@ from netwright.firewall import docker_user
 from netwright.firewall.api import FirewallSettings, Listings
 from netwright.firewall.elements import Element, commands, elements_of, removal, transition
 from netwright.firewall.intent import Intent
-from netwright.firewall.skeleton import bridge_table, inet_table
+from netwright.firewall.layer2 import bridge_table
+from netwright.firewall.skeleton import inet_table
 from netwright.host.ops import NftTransaction, Op
 from netwright.host.queries import IptablesRules
 

@@ -10,9 +10,8 @@ the order of the kernel's hooks:
     forward        0   what may enter and leave the bridges
     postrouting  100   source addresses on the way out, and of neighbours that meet through the host
 
-What stays inside a bridge is seen by the second table, of the bridge family: what the inet family sees of it depends on
-a sysctl (bridge-nf-call-iptables) that is not ours. Interface names are tested on the side where they are always set:
-never `iifname` in postrouting, which br_netfilter leaves empty.
+What stays inside a bridge is the business of the bridge family's table (`firewall.layer2`). Interface names are tested
+on the side where they are always set: never `iifname` in postrouting, which br_netfilter leaves empty.
 """
 
 from netwright.firewall.api import FirewallSettings
@@ -93,7 +92,7 @@ def _guards(settings: FirewallSettings) -> str:
 
 def inet_table(name: str, settings: FirewallSettings) -> str:
     """Return the table of the inet family."""
-    local = "ip daddr != 127.0.0.0/8 " if settings.proxied else ""
+    relayed = '\t\tip daddr 127.0.0.0/8 return comment "served by the relay"\n' if settings.proxied else ""
     return f"""table inet {name} {{
 {_SETS.strip(chr(10))}
 {_both(_FAMILY_SETS)}
@@ -114,11 +113,11 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 
 	chain from-host {{
 		type nat hook output priority -100; policy accept;
-		{local}fib daddr type local jump published
+		fib daddr type local jump published
 	}}
 
 	chain published {{
-		ip6 daddr ::1 return comment "served by the relay: a reply to ::1 could not leave the bridge"
+{relayed}		ip6 daddr ::1 return comment "served by the relay: a reply to ::1 could not leave the bridge"
 		ip6 saddr fe80::/10 return comment "link-local senders are served by the relay"
 {_both(_PUBLISHED)}	}}
 
@@ -145,56 +144,6 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 		type nat hook postrouting priority 100; policy accept;
 		ip saddr 127.0.0.0/8 oifname @bridges masquerade comment "the host's loopback is unknown in containers"
 {_both(_POSTROUTING)}	}}
-}}
-"""
-
-
-def bridge_table(name: str) -> str:
-    """Return the table of the bridge family: who may say what inside a bridge."""
-    return f"""table bridge {name} {{
-	set ports4 {{ type ifname; }}
-	set ports6 {{ type ifname; }}
-	set senders4 {{ type ifname . ether_addr . ipv4_addr; }}
-	set senders6 {{ type ifname . ether_addr . ipv6_addr; }}
-	set alone4 {{ type ifname; }}
-	set alone6 {{ type ifname; }}
-	set links4 {{ type ipv4_addr . ipv4_addr . inet_proto . inet_service; }}
-	set links6 {{ type ipv6_addr . ipv6_addr . inet_proto . inet_service; }}
-
-	chain senders {{
-		type filter hook prerouting priority -300; policy accept;
-		iifname @ports4 goto senders-v4
-		iifname @ports6 goto senders-v6
-	}}
-
-	chain senders-v4 {{
-		icmpv6 type {{ nd-router-advert, nd-redirect }} drop comment "containers are no routers"
-		udp sport 67 drop comment "containers are no DHCP servers"
-		udp sport 547 drop comment "containers are no DHCP servers"
-		ether type ip ip saddr 0.0.0.0 accept comment "asks for an address"
-		ether type ip iifname . ether saddr . ip saddr != @senders4 drop comment "a sender's address is its own"
-		ether type arp arp saddr ip 0.0.0.0 accept comment "probes an address"
-		ether type arp iifname . arp saddr ether . arp saddr ip != @senders4 drop comment "a sender's address is its own"
-		ether type ip6 iifname @ports6 goto senders-v6
-	}}
-
-	chain senders-v6 {{
-		icmpv6 type {{ nd-router-advert, nd-redirect }} drop comment "containers are no routers"
-		udp sport 547 drop comment "containers are no DHCP servers"
-		ether type ip6 ip6 saddr {{ ::, fe80::/10 }} accept comment "neighbour discovery"
-		ether type ip6 iifname . ether saddr . ip6 saddr != @senders6 drop comment "a sender's address is its own"
-	}}
-
-	chain neighbours {{
-		type filter hook forward priority 0; policy accept;
-		ether type arp accept
-		iifname @alone4 oifname @alone4 ip saddr . ip daddr . meta l4proto . th dport @links4 accept comment "linked"
-		iifname @alone4 oifname @alone4 ip daddr . ip saddr . meta l4proto . th sport @links4 accept comment "linked"
-		iifname @alone6 oifname @alone6 ip6 saddr . ip6 daddr . meta l4proto . th dport @links6 accept comment "linked"
-		iifname @alone6 oifname @alone6 ip6 daddr . ip6 saddr . meta l4proto . th sport @links6 accept comment "linked"
-		iifname @alone4 oifname @alone4 drop comment "neighbours keep apart"
-		iifname @alone6 oifname @alone6 drop comment "neighbours keep apart"
-	}}
 }}
 """
 
