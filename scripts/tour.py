@@ -19,7 +19,8 @@ ENVIRONMENT = {**os.environ, "PATH": f"{BIN}:{os.environ.get('PATH', '')}", "NET
 IMAGE = "netwright-tour"
 CONTAINER = "tour-web"
 USUAL_PORT = 8080
-LONGEST = 40
+LIST = ("nft", "list", "set", "inet")
+LONGEST = 60
 """How many lines of a step's output are shown."""
 
 
@@ -114,10 +115,26 @@ def show_firewall() -> None:
         step("The iptables backend: the published port in Docker's chain.", "iptables", "-t", "nat", "-S", "DOCKER")
         return
     for family, name in ours:
-        step(
-            f"The {family} table is all that the firewall holds of us: fixed rules, and what is published as elements.",
-            *("nft", "--terse", "list", "table", family, name),
-        )
+        if family == "inet":
+            show_table(name)
+
+
+def show_table(name: str) -> None:
+    """Show the parts of our nftables table that speak of the tour's container."""
+    step(
+        "The published port is one element of a map: protocol and port on the left, the container on the right.",
+        *("nft", "list", "map", "inet", name, "any4"),
+    )
+    step(
+        "The rules that look into the maps are fixed, however many ports are published.",
+        *("nft", "list", "chain", "inet", name, "published"),
+    )
+    step(
+        "The network's own addresses: what leaves from them for the outside is masqueraded.",
+        *LIST,
+        name,
+        "masqueraded4",
+    )
 
 
 if __name__ == "__main__":

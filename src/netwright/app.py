@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import secrets
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,11 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
     )
 
 
+def _remove_tree(directory: Path) -> None:
+    if directory.exists():
+        shutil.rmtree(directory)
+
+
 def _backend(config: Config) -> type[NftablesBackend] | type[IptablesBackend]:
     return _BACKENDS[config.firewall_backend]
 
@@ -196,7 +202,7 @@ class Engine:
         self._config = config
 
     async def uninstall(self) -> None:
-        """Remove containers, networks, rules and ports of this engine from the machine."""
+        """Remove containers, networks, rules, ports and files of this engine from the machine."""
         become_reaper()
         containers = self._with.services.containers
         await self._with.network.start()
@@ -207,6 +213,18 @@ class Engine:
         await self._with.network.uninstall()
         self._with.host.close()
         self._with.store.close()
+        self._remove_files()
+
+    def _remove_files(self) -> None:
+        """Remove what the engine keeps in both roots; whatever else lies there is not its own and stays."""
+        data, run, layout = self._config.data_root, self._config.exec_root, self._layout
+        for directory in (layout.containers, layout.layers, layout.scratch, layout.volumes, run / "netns"):
+            _remove_tree(directory)
+        for directory in (layout.bundles, layout.runtime_root, layout.sockets):
+            _remove_tree(directory)
+        for name in ("netwright.db", "netwright.db-wal", "netwright.db-shm", "engine-id"):
+            (data / name).unlink(missing_ok=True)
+        (run / "keeper.sock").unlink(missing_ok=True)
 
     @property
     def http_app(self) -> web.Application:
