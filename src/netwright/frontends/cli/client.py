@@ -6,6 +6,7 @@ cannot be used again anyhow. `http.client` would do the same for three times the
 
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from netwright.frontends.cli.address import Address
@@ -193,32 +194,27 @@ class Engine:
     def upgrade(self, path: str, query: Query | None = None, body: Json = None) -> Upgraded:
         """Ask for a raw stream in both directions (Docker's hijacking: 101, or 200 by older engines)."""
         target = self._path(path, query)
-        connection = self._connect()
-        _send_head(connection.sock, "POST", target, {"Connection": "Upgrade", "Upgrade": "tcp", **_body_headers(body)})
-        if body is not None:
-            connection.sock.sendall(encode(body).encode())
-        response = self._checked(Response(connection))
+        headers = {"Connection": "Upgrade", "Upgrade": "tcp", **_body_headers(body)}
+        with self._connection() as connection:
+            _send_head(connection.sock, "POST", target, headers)
+            if body is not None:
+                connection.sock.sendall(encode(body).encode())
+            response = self._checked(Response(connection))
         return Upgraded(connection.sock, connection.rest(), response.headers.get("content-type", ""))
 
     def _path(self, path: str, query: Query | None) -> str:
         return f"/v{self.version}{quoted(path)}{query_string(query)}"
 
     def _send(self, method: str, target: str, body: Json = None, producer: Producer | None = None) -> Response:
-        connection = self._connect()
-        sock = connection.sock
-        try:
-            if producer is None:
-                _send_head(sock, method, target, _body_headers(body))
-                if body is not None:
-                    sock.sendall(encode(body).encode())
-            else:
-                _send_head(sock, method, target, {"Content-Type": "application/x-tar", "Transfer-Encoding": "chunked"})
-                chunks = _Chunks(sock)
-                producer(chunks)
-                chunks.end()
-        except ConnectionError:
-            pass  # An engine that refuses does not read the body to its end; its answer says why.
-        return Response(connection, method)
+        with self._connection() as connection:
+            try:
+                if producer is None:
+                    _send_document(connection.sock, method, target, body)
+                else:
+                    _send_produced(connection.sock, method, target, producer)
+            except ConnectionError:
+                pass  # An engine that refuses does not read the body to its end; its answer says why.
+            return Response(connection, method)
 
     def _checked(self, response: Response) -> Response:
         if response.status < 400:
@@ -230,9 +226,19 @@ class Engine:
             message = data.decode(errors="replace").strip()
         raise EngineRefused(response.status, message or f"status {response.status} without a reason")
 
-    def _connect(self) -> Connection:
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """Open a connection, and close it where what is done with it fails."""
+        connection = Connection(self._connect())
         try:
-            return Connection(self.address.connect())
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+
+    def _connect(self) -> socket.socket:
+        try:
+            return self.address.connect()
         except PermissionError:
             raise EngineUnreachable(
                 f"permission denied while trying to connect to the engine at {self.address}: "
@@ -280,6 +286,19 @@ def _send_head(sock: socket.socket, method: str, target: str, headers: Mapping[s
     fields = {"Host": "netwright", "User-Agent": "netwright-cli", "Connection": "close", **headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     sock.sendall(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
+
+
+def _send_document(sock: socket.socket, method: str, target: str, body: Json) -> None:
+    _send_head(sock, method, target, _body_headers(body))
+    if body is not None:
+        sock.sendall(encode(body).encode())
+
+
+def _send_produced(sock: socket.socket, method: str, target: str, producer: Producer) -> None:
+    _send_head(sock, method, target, {"Content-Type": "application/x-tar", "Transfer-Encoding": "chunked"})
+    chunks = _Chunks(sock)
+    producer(chunks)
+    chunks.end()
 
 
 def _body_headers(body: Json) -> dict[str, str]:

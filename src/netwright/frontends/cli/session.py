@@ -81,14 +81,13 @@ def run(upgraded: Upgraded, wishes: Wishes, console: Console, begin: Callable[[]
 
     `begin` is called first, with signals and terminal in place: it starts the process where that is still to be done.
     """
-    sequence = keys.parse(wishes.detach_keys)
-    with _signals(wishes) as arrived:
-        joint = _Joint(upgraded, wishes, console, sequence, arrived)
+    with upgraded.sock, _signals(wishes) as arrived:
+        joint = _Joint(upgraded, wishes, console, keys.parse(wishes.detach_keys), arrived)
         if begin is not None:
             begin()
         if wishes.tty:
             joint.resize()
-        with upgraded.sock, terminal.raw(sys.stdin.fileno()) if wishes.stdin and wishes.tty else nullcontext():
+        with terminal.raw(sys.stdin.fileno()) if wishes.stdin and wishes.tty else nullcontext():
             joint.show(upgraded.early)
             return joint.loop()
 

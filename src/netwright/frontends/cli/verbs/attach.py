@@ -1,5 +1,7 @@
 """`attach`."""
 
+from contextlib import closing
+
 from netwright.frontends.cli.attachment import attach, begin_wait, exit_code, wishes
 from netwright.frontends.cli.command import Call, Command, Example
 from netwright.frontends.cli.document import flag
@@ -23,11 +25,10 @@ def _attach(call: Call) -> int:
     stdin = flag(found, "Config", "OpenStdin") and not call.values.on("no-stdin")
     wanted = wishes(call, name, stdin=stdin, tty=flag(found, "Config", "Tty"))
     refuse_without_terminal(wanted)
-    waiting = begin_wait(call.engine, name, "not-running")
-    upgraded = attach(call.engine, name, stdin=stdin, detach_keys=call.values.text("detach-keys"))
-    if run(upgraded, wanted, call.console):
-        return 0
-    return exit_code(waiting)
+    with closing(begin_wait(call.engine, name, "not-running")) as waiting:
+        upgraded = attach(call.engine, name, stdin=stdin, detach_keys=call.values.text("detach-keys"))
+        left = run(upgraded, wanted, call.console)
+        return 0 if left else exit_code(waiting)
 
 
 ATTACH = Command(

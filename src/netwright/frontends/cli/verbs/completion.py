@@ -161,7 +161,8 @@ def _flags(flags: Iterable[Flag]) -> Iterable[Candidate]:
 
 
 def _values(flag: Flag, engine: Engine) -> list[Candidate]:
-    return [candidate for offer in flag.offers for candidate in _offered(offer, engine)]
+    found = [candidate for offer in flag.offers for candidate in _offered(offer, engine)]
+    return list({value: (value, meaning) for value, meaning in reversed(found)}.values())[::-1]
 
 
 def _offered(offer: str, engine: Engine) -> list[Candidate]:

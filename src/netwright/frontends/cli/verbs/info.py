@@ -100,6 +100,8 @@ _SWITCHES = {
     "Live Restore Enabled": "LiveRestoreEnabled",
 }
 
+_FORMAT = FORMAT._replace(short="f")
+
 INFO = Command(
     "[OPTIONS]",
     _info,
@@ -107,5 +109,5 @@ INFO = Command(
         Example("info", "what the engine is, has and can"),
         Example("info --format '{{.FirewallBackend.Driver}}'", "one of it"),
     ),
-    flags=(FORMAT, JSON),
+    flags=(_FORMAT, JSON),
 )

@@ -96,6 +96,7 @@ def _show(call: Call, found: Sequence[Json]) -> None:
             call.console.line(compiled.render(document))
 
 
+_FORMAT = FORMAT._replace(short="f")
 _SIZE = switch("size", "Show the sizes of files too, of containers", "s")
 _JSON = switch("json", "Print JSON, which it does by itself")
 _NAMES = "[OPTIONS] NAME [NAME...]"
@@ -109,7 +110,7 @@ ANY = Command(
         Example("inspect -f '{{json .Config.Env}}' web", "a part of it as JSON"),
     ),
     flags=(
-        FORMAT,
+        _FORMAT,
         _JSON,
         _SIZE,
         Flag("type", "Look only among these", takes="type", offers=tuple(kind.name for kind in _KINDS)),
@@ -122,7 +123,7 @@ CONTAINER = Command(
     "[OPTIONS] CONTAINER [CONTAINER...]",
     _one_kind(_KINDS[0]),
     (Example("container inspect -f '{{.State.Status}}' web", "whether it runs"),),
-    flags=(FORMAT, _JSON, _SIZE),
+    flags=(_FORMAT, _JSON, _SIZE),
     least=1,
     most=None,
     offers=("containers",),
@@ -131,7 +132,7 @@ IMAGE = Command(
     "[OPTIONS] IMAGE [IMAGE...]",
     _one_kind(_KINDS[1]),
     (Example("image inspect -f '{{json .Config.Cmd}}' busybox", "what it runs unless told otherwise"),),
-    flags=(FORMAT, _JSON),
+    flags=(_FORMAT, _JSON),
     least=1,
     most=None,
     offers=("images",),
@@ -146,7 +147,7 @@ NETWORK = Command(
             "who is on it, with addresses",
         ),
     ),
-    flags=(FORMAT, _JSON, switch("verbose", "Show more, for finding faults", "v")),
+    flags=(_FORMAT, _JSON, switch("verbose", "Show more, for finding faults", "v")),
     least=1,
     most=None,
     offers=("networks",),
@@ -155,7 +156,7 @@ VOLUME = Command(
     "[OPTIONS] VOLUME [VOLUME...]",
     _one_kind(_KINDS[3]),
     (Example("volume inspect -f '{{.Mountpoint}}' data", "where it lies on the host"),),
-    flags=(FORMAT, _JSON),
+    flags=(_FORMAT, _JSON),
     least=1,
     most=None,
     offers=("volumes",),

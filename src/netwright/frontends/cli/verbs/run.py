@@ -1,5 +1,6 @@
 """`run` and `create`."""
 
+from contextlib import closing
 from pathlib import Path
 
 from netwright.frontends.cli.attachment import attach, begin_wait, exit_code, wishes
@@ -41,12 +42,13 @@ def _run(call: Call) -> int:
     except CommandFailed as failure:
         if not failure.message:  # a signal ended it
             raise
-        raise _as_of_run(call, failure, _code_of(failure)) from None
+        code = failure.code if failure.code in {_NOT_FOUND, _NOT_EXECUTABLE} else UNUSABLE
+        raise _as_of_run(call, failure, code) from None
 
 
 def _run_detached(call: Call) -> int:
     identity = _made(call, detached=True)
-    call.engine.post(f"/containers/{identity}/start")
+    _start(call, identity)
     call.console.line(identity)
     return 0
 
@@ -67,14 +69,19 @@ def _run_attached(call: Call) -> int:
         detach_keys=values.text("detach-keys"),
     )
     # Attached and waited for before it starts, it can neither say nor end anything unseen.
-    waiting = begin_wait(call.engine, identity, "removed" if values.on("rm") else "next-exit")
+    with (
+        upgraded.sock,
+        closing(begin_wait(call.engine, identity, "removed" if values.on("rm") else "next-exit")) as waiting,
+    ):
+        left = run(upgraded, session, call.console, begin=lambda: _start(call, identity))
+        return 0 if left else exit_code(waiting)
 
-    def begin() -> None:
+
+def _start(call: Call, identity: str) -> None:
+    try:
         call.engine.post(f"/containers/{identity}/start")
-
-    if run(upgraded, session, call.console, begin):
-        return 0
-    return exit_code(waiting)
+    except EngineRefused as refusal:
+        raise CommandFailed(refusal.message, code=_code_of(refusal)) from None
 
 
 def _made(call: Call, *, detached: bool) -> str:
@@ -129,9 +136,9 @@ def _reserved(name: str) -> Path | None:
     return path
 
 
-def _code_of(failure: CommandFailed) -> int:
+def _code_of(refusal: EngineRefused) -> int:
     """Return Docker's exit code for a failed start: by the words of the runtime, which are all that there is."""
-    said = failure.message.lower()
+    said = refusal.reason.lower()
     if any(words in said for words in _WORDS_OF_NOT_FOUND):
         return _NOT_FOUND
     if any(words in said for words in _WORDS_OF_NOT_EXECUTABLE):

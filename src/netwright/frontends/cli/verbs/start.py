@@ -1,5 +1,7 @@
 """`start`."""
 
+from contextlib import closing
+
 from netwright.frontends.cli.attachment import attach, begin_wait, exit_code, wishes
 from netwright.frontends.cli.command import Call, Command, Example
 from netwright.frontends.cli.document import flag, text
@@ -30,10 +32,10 @@ def _start_attached(call: Call, name: str) -> int:
     refuse_without_terminal(wanted)
     removed = flag(found, "HostConfig", "AutoRemove")
     upgraded = attach(call.engine, identity, stdin=stdin, detach_keys=call.values.text("detach-keys"))
-    waiting = begin_wait(call.engine, identity, "removed" if removed else "next-exit")
-    if run(upgraded, wanted, call.console, begin=lambda: _begin(call, identity)):
-        return 0
-    return exit_code(waiting)
+    condition = "removed" if removed else "next-exit"
+    with upgraded.sock, closing(begin_wait(call.engine, identity, condition)) as waiting:
+        left = run(upgraded, wanted, call.console, begin=lambda: _begin(call, identity))
+        return 0 if left else exit_code(waiting)
 
 
 def _begin(call: Call, identity: str) -> None:

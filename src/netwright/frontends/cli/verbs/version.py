@@ -88,6 +88,8 @@ def _pairs(indent: int, **pairs: str) -> list[str]:
     return [f"{' ' * indent}{name + ':':<{19 - indent}}{value}" for name, value in pairs.items()]
 
 
+_FORMAT = FORMAT._replace(short="f")
+
 VERSION = Command(
     "[OPTIONS]",
     _version,
@@ -95,5 +97,5 @@ VERSION = Command(
         Example("version", "both sides, and the API they speak"),
         Example("version --format '{{.Server.Version}}'", "only the engine's version"),
     ),
-    flags=(FORMAT, JSON),
+    flags=(_FORMAT, JSON),
 )
