@@ -53,9 +53,7 @@ class Namespaces:
 
     def run(self, *argv: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command inside, within 60 s."""
-        done = subprocess.run(
-            self.enter(*argv), capture_output=True, text=True, timeout=60, check=False, input=stdin
-        )
+        done = subprocess.run(self.enter(*argv), capture_output=True, text=True, timeout=60, check=False, input=stdin)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
@@ -154,7 +152,9 @@ class Engine:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.log.read_text()[-4000:]}")
+                raise AssertionError(
+                    f"the daemon ended with {self.process.returncode}:\n{self.log.read_text()[-4000:]}"
+                )
             with contextlib.suppress(OSError):
                 if self.call("GET", "/_ping")[0] == 200:
                     return
@@ -203,9 +203,7 @@ class Engine:
 
     def netwright(self, *argv: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the netwright command line against the daemon."""
-        return self.machine.host.run(
-            str(NETWRIGHT), "-H", f"unix://{self.socket}", *argv, check=check, stdin=stdin
-        )
+        return self.machine.host.run(str(NETWRIGHT), "-H", f"unix://{self.socket}", *argv, check=check, stdin=stdin)
 
     def sdk(self) -> DockerClient:
         """Return a client of the docker SDK for Python."""

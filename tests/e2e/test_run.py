@@ -72,12 +72,15 @@ def test_tmpfs_read_only_and_init_are_obeyed(engine: Engine) -> None:
 
 
 def test_capabilities_are_added_and_dropped(engine: Engine) -> None:
+    usual = engine.docker("run", "--rm", IMAGE, "ping", "-c1", "127.0.0.1", check=False)
     without = engine.docker("run", "--rm", "--cap-drop=NET_RAW", IMAGE, "ping", "-c1", "127.0.0.1", check=False)
-    with_admin = engine.docker("run", "--rm", "--cap-add=NET_ADMIN", IMAGE, "ip", "link", "set", "lo", "down")
+    refused = engine.docker("run", "--rm", IMAGE, "ip", "link", "set", "lo", "down", check=False)
+    allowed = engine.docker("run", "--rm", "--cap-add=NET_ADMIN", IMAGE, "ip", "link", "set", "lo", "down", check=False)
+    privileged = engine.docker("run", "--rm", "--privileged", IMAGE, "mount", "-t", "tmpfs", "x", "/tmp", check=False)
 
-    assert with_admin.returncode == 0
-    # ping_group_range lets everybody ping without NET_RAW, as in Docker.
-    assert without.returncode == 0
+    assert (usual.returncode, allowed.returncode, privileged.returncode) == (0, 0, 0)
+    assert without.returncode != 0
+    assert refused.returncode != 0
 
 
 def test_limits_reach_the_cgroup(engine: Engine) -> None:
@@ -89,9 +92,14 @@ def test_limits_reach_the_cgroup(engine: Engine) -> None:
     assert shown["HostConfig"]["NanoCpus"] == 500_000_000
     pid = shown["State"]["Pid"]
     memberships = engine.machine.host.run("cat", f"/proc/{pid}/cgroup").stdout
-    path = next(line.split(":", 2)[2] for line in memberships.splitlines() if "memory" in line or line.startswith("0::"))
+    path = next(
+        line.split(":", 2)[2] for line in memberships.splitlines() if "memory" in line or line.startswith("0::")
+    )
     limits = engine.machine.host.run(
-        "sh", "-c", f"cat /sys/fs/cgroup/memory{path}/memory.limit_in_bytes /sys/fs/cgroup{path}/memory.max", check=False
+        "sh",
+        "-c",
+        f"cat /sys/fs/cgroup/memory{path}/memory.limit_in_bytes /sys/fs/cgroup{path}/memory.max",
+        check=False,
     )
     assert str(64 << 20) in limits.stdout
 
