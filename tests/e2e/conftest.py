@@ -14,7 +14,7 @@ IMAGE = "busybox:latest"
 
 _APPLETS = (
     "cat echo env false head hostname httpd id ip ls mkdir mount nc nslookup ping ping6 ps pwd rm sh sleep stty sync "
-    "test touch traceroute true tty udhcpc wc wget"
+    "test touch traceroute true tty udhcpc udpsvd wc wget"
 ).split()
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def image_tar(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root filesystem of Debian's static busybox as a tar."""
+    """Make a tar of a root filesystem with Debian's static busybox."""
     if os.geteuid() != 0:
         pytest.fail("the end-to-end tests make network namespaces: run them as root")
     root = tmp_path_factory.mktemp("image")
@@ -49,7 +49,7 @@ def image_tar(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A throwaway host with a neighbour, for a test that starts engines itself."""
+    """Give a throwaway host with a neighbour for a test that starts engines itself."""
     machine = Machine(tmp_path)
     try:
         yield machine
@@ -61,7 +61,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, image_tar: Path
 ) -> Iterator[Engine]:
-    """An engine with an image, for each firewall backend."""
+    """Start an engine with an image, for each firewall backend."""
     folder = tmp_path_factory.mktemp(f"engine-{request.param}")
     machine = Machine(folder)
     engine = Engine(machine, folder, f"--firewall-backend={request.param}")
@@ -77,7 +77,7 @@ def running(
 
 @pytest.fixture
 def engine(running: Engine) -> Iterator[Engine]:
-    """The running engine; afterwards everything that the test has made must be gone from the machine."""
+    """Lend the running engine; afterwards everything that the test has made must be gone from the machine."""
     before = footprint(running)
     yield running
     running.remove_everything()

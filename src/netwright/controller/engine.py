@@ -24,6 +24,7 @@ from netwright.host.protocol import Host
 from netwright.host.queries import HasIPv6, HeldPorts, ReadFile
 from netwright.ipam.builtin import BuiltinIpam
 from netwright.ipam.subnets import Source
+from netwright.model.network import Network
 from netwright.publish.allocate import HostPorts, RelayPolicy
 from netwright.store.api import Store
 from netwright.telemetry.bus import Bus
@@ -85,6 +86,7 @@ class NetworkEngine:
                 ipam=self._ipam,
                 firewall=self._firewall,
                 events=events,
+                forward=self._forward,
             )
         )
         self.sandboxes = Sandboxes(
@@ -137,12 +139,22 @@ class NetworkEngine:
         )
 
     async def _allow_forwarding(self) -> None:
-        """Let the host forward, and have the firewall drop what it did not forward before."""
+        """Let the host forward what the networks need; for the start, before the firewall is made."""
         if not self._settings.ip_forward:
             return
         await self._forwarding.allow(4)
-        if self._settings.default_bridge.ipv6 or any(network.ipv6 for network in self._state.networks.values()):
+        if any(network.ipv6 and not network.internal for network in self._state.networks.values()):
             await self._forwarding.allow(6)
+        self._guard()
+
+    async def _forward(self, network: Network) -> None:
+        """Let the host forward what a new network needs; the firewall is made anew where that has changed anything."""
+        if self._settings.ip_forward and network.ipv6 and not network.internal and await self._forwarding.allow(6):
+            self._guard()
+            await self._firewall.install()
+
+    def _guard(self) -> None:
+        """Have the firewall drop what this host did not forward before us."""
         if self._settings.guard_forwarding:
             guarded = replace(
                 self._settings.firewall,

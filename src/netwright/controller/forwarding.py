@@ -43,18 +43,19 @@ class Forwarding:
         """Tell whether it was us who made a router of this host for an IP version."""
         return (IPV4 if version == 4 else IPV6) in self._changed
 
-    async def allow(self, version: int) -> None:
-        """Switch forwarding on where it is off."""
+    async def allow(self, version: int) -> bool:
+        """Switch forwarding on where it is off; tell whether it was us who did, now."""
         key = IPV4 if version == 4 else IPV6
         before = await self._host.ask(Sysctl(key))
         if before is None or before.strip() != "0":
-            return
+            return False
         if key not in self._changed:
             change = HostChange(id=key, before=before.strip())
             await self._store.commit([Put(key, change)])
             self._changed[key] = change
         await self._host.do([SetSysctl(key=key, value="1")])
         log.info("%s switched on; packets between foreign interfaces stay dropped", key)
+        return True
 
     async def restore(self) -> None:
         """Put every switch back to what it was found at."""

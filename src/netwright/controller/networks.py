@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -26,7 +26,7 @@ from netwright.model.network import Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkCollaborators:
-    """What the networks work with."""
+    """What the networks work with; `forward` lets the host forward what a new network needs."""
 
     state: State
     host: Host
@@ -34,6 +34,7 @@ class NetworkCollaborators:
     ipam: Ipam
     firewall: Firewall
     events: NetworkEvents
+    forward: Callable[[Network], Awaitable[None]]
 
 
 class Networks:
@@ -84,6 +85,7 @@ class Networks:
         async with self._choosing:
             network = await self._choose(request, driver)
         try:
+            await self._with.forward(network)
             async with transaction(self._with.host) as attempt:
                 await attempt.do(driver.create_network(network))
                 async with self._with.firewall.changing() as firewall:
