@@ -5,11 +5,13 @@ on a sysctl, bridge-nf-call-iptables, that is not ours; this table sees it alway
 tracking nor the bridge's name here, so its rules are without memory and know ports by their names.
 
 A port's frames are checked where they enter (prerouting), before br_netfilter could translate them. Neighbours that
-keep apart (`icc=false`) need two looks: what one sends to the other's own address is dropped where it enters; what the
-host has led there, because it was sent to a published port, carries the same address when it leaves (forward) and is let
-through. Whatever else would go from one to the other (other protocols, multicast) is dropped there. Finding each other
+keep apart (`icc=false`) need two looks: what one sends to the other's own address is dropped where it enters; what
+the host has led there, because it was sent to a published port, carries the same address when it leaves (forward) and is
+let through. Whatever else would go from one to the other (other protocols, multicast) is dropped there. Finding each other
 (ARP, neighbour discovery) stays possible: duplicate addresses are noticed, linked containers meet.
 """
+
+# ruff: noqa: E501 - a rule is one line to nftables
 
 
 def bridge_table(name: str) -> str:

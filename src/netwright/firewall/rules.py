@@ -1,4 +1,4 @@
-"""Each intent as the iptables rules that Docker's daemon (28 and later) makes of it, in iptables-save's own notation."""
+"""Each intent as the iptables rules that Docker's daemon (28 and later) makes of it, as iptables-save writes them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

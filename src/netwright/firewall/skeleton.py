@@ -14,6 +14,8 @@ What stays inside a bridge is the business of the bridge family's table (`firewa
 on the side where they are always set: never `iifname` in postrouting, which br_netfilter leaves empty.
 """
 
+# ruff: noqa: E501 - a rule is one line to nftables
+
 from netwright.firewall.api import FirewallSettings
 
 _SETS = """
