@@ -65,7 +65,7 @@ class FakeEngine:
         self._lock = threading.Lock()
 
     def on(self, what: str, handler: Handler) -> None:
-        """Say what answers `GET /networks`."""
+        """Say what answers `GET /networks`; what is said later goes before what was said earlier."""
         self._handlers[what] = handler
 
     def asked(self, what: str) -> list[Request]:
@@ -102,7 +102,7 @@ class FakeEngine:
 
     def _find(self, request: Request) -> Answer:
         said = f"{request.method} {request.path}"
-        for what, handler in self._handlers.items():
+        for what, handler in reversed(self._handlers.items()):
             if _matches(what, said):
                 return handler(request) if callable(handler) else handler
         return Answer(404, json={"message": f"the fake engine has no answer to {said}"})
