@@ -30,6 +30,7 @@ from netwright.model.container import Container, ContainerConfig, ContainerReque
 from netwright.model.events import Event
 from netwright.model.names import Id, new_id
 from netwright.model.network import EndpointSpec, Sandbox, SandboxKind
+from netwright.store.api import Delete, Put, Store
 from netwright.store.memory import MemoryStore
 from netwright.telemetry.bus import Bus
 
@@ -44,10 +45,15 @@ TOOLS = "sh cat echo sleep id pwd ls env touch mkdir stat hostname stty kill seq
 class FakeSandboxes:
     """Network stacks that consist of a namespace and no interface."""
 
-    def __init__(self, host: Host, directory: Path) -> None:
+    def __init__(self, host: Host, directory: Path, store: Store) -> None:
         self._host = host
         self._directory = directory
-        self.rows: dict[Id, Sandbox] = {}
+        self._store = store
+        self.rows: dict[Id, Sandbox] = {Id(key): row for key, row in store.load(Sandbox).items()}
+
+    async def _put(self, row: Sandbox) -> None:
+        await self._store.commit([Put(row.id, row)])
+        self.rows[row.id] = row
 
     def list(self) -> Sequence[Sandbox]:
         return list(self.rows.values())
@@ -67,28 +73,29 @@ class FakeSandboxes:
     async def create(self, request: SandboxRequest) -> Sandbox:
         kind = SandboxKind.HOST if "host" in request.endpoints else SandboxKind.OWN
         row = Sandbox(id=new_id(), owner=request.owner, name=request.name, hostname=request.hostname, kind=kind)
-        self.rows[row.id] = row
+        await self._put(row)
         return row
 
     async def open(self, sandbox: Id) -> Sequence[Attachment]:
         row = self.get(sandbox)
+        await self._put(replace(row, open=True))
         if row.kind is SandboxKind.OWN and not row.open:
             await self._host.do([CreateNamespace(path=self.path(sandbox))])
-        self.rows[sandbox] = replace(row, open=True)
         return ()
 
     async def close(self, sandbox: Id) -> None:
         row = self.get(sandbox)
         if row.kind is SandboxKind.OWN and row.open:
             await self._host.do([DeleteNamespace(path=self.path(sandbox))])
-        self.rows[sandbox] = replace(row, open=False)
+        await self._put(replace(row, open=False))
 
     async def delete(self, sandbox: Id) -> None:
         await self.close(sandbox)
+        await self._store.commit([Delete(Sandbox, sandbox)])
         del self.rows[sandbox]
 
     async def rename(self, sandbox: Id, name: str) -> None:
-        self.rows[sandbox] = replace(self.get(sandbox), name=name)
+        await self._put(replace(self.get(sandbox), name=name))
 
     async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
         raise NotImplementedError
@@ -104,7 +111,7 @@ class Engine:
     directory: Path
     host: Host
     sandboxes: FakeSandboxes
-    store: MemoryStore
+    store: Store
     bus: Bus = field(default_factory=Bus)
     services: Services = field(init=False)
 
@@ -208,7 +215,8 @@ async def running_engine(directory: Path) -> AsyncIterator[Engine]:
     """Yield an engine with a busybox image; afterwards nothing of it may be left but its own directories."""
     (directory / "netns").mkdir(parents=True)
     host = LinuxHost(exec_root=str(directory / "run"), group=7000)
-    engine = Engine(directory, host, FakeSandboxes(host, directory / "netns"), MemoryStore())
+    store = MemoryStore()
+    engine = Engine(directory, host, FakeSandboxes(host, directory / "netns", store), store)
     try:
         await engine.services.containers.restore()
         await engine.import_busybox()
@@ -245,27 +253,32 @@ def inside(test: Callable[[Engine], Awaitable[None]]) -> Callable[[Path], None]:
     @pytest.mark.kernel
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
     def isolated(tmp_path: Path) -> None:
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reader)
-            os._exit(_in_child(test, tmp_path, writer))
-        os.close(writer)
-        with os.fdopen(reader) as said:
-            failure = said.read()
-        _, status = os.waitpid(child, 0)
-        if status != 0 or failure:
-            pytest.fail(failure or f"the test's process ended with {status}", pytrace=False)
+        in_namespaces(lambda: asyncio.run(_run(test, tmp_path)))
 
     isolated.__name__ = getattr(test, "__name__", "isolated")
     isolated.__doc__ = test.__doc__
     return isolated
 
 
-def _in_child(test: Callable[[Engine], Awaitable[None]], directory: Path, writer: int) -> int:
+def in_namespaces(work: Callable[[], None]) -> None:
+    """Do something in a child with mount and network namespaces of its own, and fail as it fails."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        os._exit(_in_child(work, writer))
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        failure = said.read()
+    _, status = os.waitpid(child, 0)
+    if status != 0 or failure:
+        pytest.fail(failure or f"the test's process ended with {status}", pytrace=False)
+
+
+def _in_child(work: Callable[[], None], writer: int) -> int:
     try:
         _isolate()
-        asyncio.run(_run(test, directory))
+        work()
     except BaseException:
         os.write(writer, traceback.format_exc().encode()[-60000:])
         return 1

@@ -33,12 +33,15 @@ class Removal:
     async def remove(self, identity: Id, *, volumes: bool) -> Container | None:
         """Remove everything of a container, and its row with the last of it; return the row as it was.
 
-        Raises TeardownFailed with all that went wrong; the row then says `dead`, and removing may be tried again.
+        Anonymous volumes go along if `volumes`; if not, the row lets go of its mounts first, so that who finds it
+        after a crash knows. Raises TeardownFailed with all that went wrong; the row then says `dead`, and removing may
+        be tried again.
         """
         before = self.rows.get(identity)
         if before is None:
             return None
-        row = await self.rows.put(replace(before, state=replace(before.state, status=Status.REMOVING)))
+        state = replace(before.state, status=Status.REMOVING)
+        row = await self.rows.put(replace(before, state=state, mounts=before.mounts if volumes else ()))
         failures: list[Exception] = []
         for step in self._steps(row):
             try:
@@ -49,8 +52,6 @@ class Removal:
             await self.rows.put(replace(row, state=replace(row.state, status=Status.DEAD)))
             raise TeardownFailed(f"container {row.name} could not be removed as a whole", failures)
         await self.rows.delete(row)
-        if volumes:
-            await self._remove_anonymous(row)
         return before
 
     def _steps(self, row: Container) -> list[Callable[[], Awaitable[None]]]:
@@ -59,6 +60,7 @@ class Removal:
             lambda: self._delete_sandboxes(row),
             lambda: self.host.do([Unmount(target=str(self.layout.root(row.id)))]),
             lambda: asyncio.to_thread(self.delete_directories, row.id),
+            lambda: self._remove_anonymous(row),
         ]
 
     async def _discard(self, identity: Id) -> None:
@@ -83,5 +85,5 @@ class Removal:
     async def _remove_anonymous(self, row: Container) -> None:
         known = {volume.name for volume in self.volumes.list() if volume.anonymous}
         for point in row.mounts:
-            if point.volume in known and not self.volumes.users(point.volume):
-                await self.volumes.remove(point.volume, force=True)
+            if point.volume in known and set(self.volumes.users(point.volume)) <= {row.id}:
+                await self.volumes.remove(point.volume, force=True, user=row.id)

@@ -60,7 +60,8 @@ class Restoration:
         match row.state.status:
             case Status.CREATING | Status.REMOVING:
                 log.warning("container %s was half made or half removed: removing it", row.name)
-                await self.removal.remove(row.id, volumes=row.state.status is Status.CREATING)
+                # A row whose volumes are to stay does not name them any more.
+                await self.removal.remove(row.id, volumes=True)
             case Status.RUNNING:
                 await self._adopt(row)
             case Status.CREATED | Status.EXITED | Status.RESTARTING | Status.DEAD:

@@ -104,13 +104,16 @@ class Volumes:
                 '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
             )
 
-    async def remove(self, name: str, *, force: bool = False) -> None:
-        """Remove a volume with its content; with `force` content where there is none."""
+    async def remove(self, name: str, *, force: bool = False, user: Id | None = None) -> None:
+        """Remove a volume with its content; with `force` content where there is none.
+
+        `user` is a container that goes with it and does not count as using it.
+        """
         async with self._lock:
             if name not in self._rows and force:
                 return
             self.get(name)
-            if users := self.users(name):
+            if users := [identity for identity in self.users(name) if identity != user]:
                 raise Conflict(f"remove {name}: volume is in use - [{', '.join(users)}]")
             await asyncio.to_thread(self._delete_tree, name)
             await self._store.commit([Delete(Volume, name)])
