@@ -126,6 +126,8 @@ class Engine:
         self.exec_root = folder / "exec"
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
+        if not (folder / "daemon.json").exists():
+            (folder / "daemon.json").write_text("{}")
 
     def command(self) -> list[str]:
         """Return the daemon's command line."""
@@ -143,8 +145,6 @@ class Engine:
 
     def start(self) -> None:
         """Start the daemon and wait until it answers."""
-        if not (self.folder / "daemon.json").exists():
-            (self.folder / "daemon.json").write_text("{}")
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.machine.host.enter(*self.command()), stdout=output, stderr=output, start_new_session=True
