@@ -273,6 +273,14 @@ async def test_limits_user_directory_and_capabilities_hold(engine: Engine) -> No
 
 
 @inside
+async def test_the_engines_umask_does_not_lock_users_out(engine: Engine) -> None:
+    os.umask(0o077)
+    script = "ls / /work /volume /etc/hosts > /dev/null && cat /etc/resolv.conf > /dev/null && echo fine"
+    text = await engine.run("sh", "-c", script, user="alice", directory="/work", volumes=("/volume",))
+    assert text == (0, "fine\n")
+
+
+@inside
 async def test_a_privileged_container_has_all_the_engine_has(engine: Engine) -> None:
     _, text = await engine.run("cat", "/proc/self/status", host=HostSettings(privileged=True))
     mask = next(line.split()[1] for line in text.splitlines() if line.startswith("CapEff"))

@@ -58,6 +58,9 @@ from netwright.model.names import Id, check_container_name
 
 T = TypeVar("T")
 
+CLOSE_SECONDS = 10.0
+"""How long the engine's end waits for changes under way."""
+
 STOP_SECONDS = 10
 """How long a container may take to stop where nobody says otherwise, as in Docker."""
 
@@ -372,7 +375,9 @@ class Containers:
 
     async def close(self) -> None:
         """At the engine's end: finish what is under way, let go of everything, and leave it running."""
-        await asyncio.gather(*self._changes, return_exceptions=True)
+        if self._changes:
+            # What takes longer, a container that does not stop say, is left to the next start.
+            await asyncio.wait(self._changes, timeout=CLOSE_SECONDS)
         await self._lives.close()
 
 

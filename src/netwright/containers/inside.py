@@ -63,7 +63,7 @@ class Root:
             return ""
 
     def make_directories(self, path: str) -> None:
-        """Make a directory with its parents, as root; content where it is there. Raises OSError."""
+        """Make a directory with its parents, for everybody to read; content where it is there. Raises OSError."""
         reached = "/"
         for part in posixpath.normpath(path).strip("/").split("/"):
             parent, reached = reached, posixpath.join(reached, part)
@@ -72,7 +72,8 @@ class Root:
                     continue
             except FileNotFoundError:
                 with self.opened(parent, os.O_PATH | os.O_DIRECTORY) as above:
-                    os.mkdir(part, 0o755, dir_fd=above)
+                    os.mkdir(part, dir_fd=above)
+                    os.chmod(part, 0o755, dir_fd=above)
 
 
 @contextmanager

@@ -85,8 +85,12 @@ class Lives:
     def forget(self, identity: Id) -> None:
         """Forget a container that is gone; whoever is attached or waits is told."""
         life = self._lives.pop(identity, None)
-        if life is not None:
-            life.hub.finish()
+        if life is None:
+            return
+        life.hub.finish()
+        for waiter in life.waiting:
+            if not waiter.done():
+                waiter.set_result(0)
 
     def process(self, identity: Id) -> HeldProcess | None:
         """Return the process of a running container."""

@@ -35,6 +35,8 @@ class RootFileSystems:
         self._layout.container(identity).mkdir(parents=True, exist_ok=True, mode=0o710)
         for path in (self._layout.root(identity), self._layout.upper(identity), self._layout.work(identity)):
             path.mkdir(exist_ok=True)
+        # It becomes the container's `/`, which must not depend on the engine's umask.
+        self._layout.upper(identity).chmod(0o755)
 
     async def hold(self, container: Container) -> Path:
         """Mount a container's root, or join those who have it mounted, and return its path."""

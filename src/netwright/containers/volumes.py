@@ -87,7 +87,7 @@ class Volumes:
             )
             await self._store.commit([Put(chosen, volume)])
             self._rows[chosen] = volume
-            await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(_make, path)
         self._announcements.volume("create", chosen, driver=driver)
         return volume
 
@@ -135,3 +135,9 @@ class Volumes:
             await self.remove(volume.name)
             gone.append(volume.name)
         return gone, regained
+
+
+def _make(path: Path) -> None:
+    """Make a volume's directory, which everybody in a container may read whatever the engine's umask is."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o755)
