@@ -18,13 +18,17 @@ import os
 import select
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from netwright.firewall.api import Backend, Listings
+import pytest
+
+from netwright.firewall.api import Backend, FirewallSettings, Listings
 from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent
+from netwright.firewall.iptables import IptablesBackend
+from netwright.firewall.nftables import NftablesBackend
 from netwright.host.ops import IptablesTransaction, NftTransaction, Op
 from netwright.kernel import iptables, netns
 from netwright.kernel.nft import Nft
@@ -42,6 +46,13 @@ LENGTH = {4: 24, 6: 64}
 NODAD = {4: "", 6: " nodad"}
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 
+BACKENDS: Mapping[str, Callable[[FirewallSettings], Backend]] = {
+    "nftables": NftablesBackend,
+    "iptables": IptablesBackend,
+}
+WAYS = [pytest.param((name, version), id=f"{name}-ipv{version}") for name in BACKENDS for version in (4, 6)]
+"""Both backends in both families: parameters of the labs."""
+
 PATIENCE = 5.0
 """Seconds that an answer may take which must come."""
 SILENCE = 0.12
@@ -49,6 +60,12 @@ SILENCE = 0.12
 
 _libc = ctypes.CDLL(None)
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+def lab_of(way: tuple[str, int], **settings: bool) -> "Lab":
+    """Return a lab with a backend of these settings, for one of WAYS."""
+    name, version = way
+    return Lab(BACKENDS[name](FirewallSettings(instance="lab", **settings)), version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +131,9 @@ class Container(Place):
         )
 
     def publish(
-        self,
-        version: int,
-        host_ip: str,
-        first: int,
-        to_first: int,
-        *,
-        count: int = 1,
-        protocol: Protocol = Protocol.TCP,
+        self, host_ip: str, first: int, to_first: int, *, count: int = 1, protocol: Protocol = Protocol.TCP
     ) -> PortIntent:
+        version = ip_address(host_ip).version
         return PortIntent(
             network=self.bridge.name,
             bridge=self.bridge.name,
@@ -159,9 +170,14 @@ _CONTAINERS = (
 
 
 class Lab:
-    """The host, the neighbours and the containers."""
+    """The host, the neighbours and the containers, for one backend and one IP version."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend: Backend, version: int) -> None:
+        self.backend = backend
+        self.version = version
+        self.wan, self.second, self.anywhere, self.loopback = (
+            address[version] for address in (WAN, SECOND, ANY, LOOPBACK)
+        )
         self._home = netns.current()
         self.host = Place("host", _namespace(self._home), WAN)
         self.outside = Place("outside", _namespace(self._home), OUTSIDE)
@@ -177,6 +193,9 @@ class Lab:
             for name, bridge, number in _CONTAINERS
         }
         self._listeners: dict[tuple[int, str, int], socket.socket] = {}
+        for place in self.places:
+            # Else the kernel would look for a second or two whether anybody else has its link-local addresses.
+            self.sysctl(place, "ipv6/conf/default/accept_dad", "0")
         self._wire()
         with self.inside(self.host):
             self._nft = Nft()
@@ -187,10 +206,14 @@ class Lab:
         except KeyError:
             raise AttributeError(name) from None
 
+    @property
+    def places(self) -> Sequence[Place]:
+        return (self.host, self.outside, self.faraway, *self.containers.values())
+
     def close(self) -> None:
         for listener in self._listeners.values():
             listener.close()
-        for place in (self.host, self.outside, self.faraway, *self.containers.values()):
+        for place in self.places:
             os.close(place.descriptor)
         os.close(self._home)
 
@@ -216,8 +239,8 @@ class Lab:
         self._ip(self.host, "link set lo up", *self._uplink("wan", self.outside), *self._uplink("far", self.faraway))
         for place, gateway in ((self.outside, WAN), (self.faraway, FAR)):
             addresses = (f"addr add {place.addresses[v]}/{LENGTH[v]} dev eth0{NODAD[v]}" for v in (4, 6))
-            defaults = (f"route add {DEFAULT[v]} via {gateway[v]}" for v in (4, 6))
-            self._ip(place, "link set lo up", *addresses, "link set eth0 up", *defaults)
+            routes = (f"route add {DEFAULT[v]} via {gateway[v]}" for v in (4, 6))
+            self._ip(place, "link set lo up", *addresses, "link set eth0 up", *routes)
         for version, addresses in ((4, (WAN, SECOND)), (6, (WAN, SECOND))):
             self._ip(
                 self.host, *(f"addr add {a[version]}/{LENGTH[version]} dev wan{NODAD[version]}" for a in addresses)
@@ -243,26 +266,25 @@ class Lab:
             f"link set {port} type bridge_slave hairpin on",
         )
         addresses = (f"addr add {container.addresses[v]}/{LENGTH[v]} dev eth0{NODAD[v]}" for v in (4, 6))
-        defaults = (f"route add {DEFAULT[v]} via {bridge.address(v, 1)}" for v in (4, 6))
-        self._ip(container, "link set lo up", *addresses, "link set eth0 up", *defaults)
+        routes = (f"route add {DEFAULT[v]} via {bridge.address(v, 1)}" for v in (4, 6))
+        self._ip(container, "link set lo up", *addresses, "link set eth0 up", *routes)
 
-    def intents(self, *versions: int) -> list[Intent]:
+    def intents(self) -> list[Intent]:
         """Return what the bridges and the containers want, nothing published."""
-        wanted: list[Intent] = []
-        for version in versions:
-            wanted.extend(bridge.intent(version) for bridge in BRIDGES.values())
-            wanted.extend(container.intent(version) for container in self.containers.values())
-        return wanted
+        return [
+            *(bridge.intent(self.version) for bridge in BRIDGES.values()),
+            *(container.intent(self.version) for container in self.containers.values()),
+        ]
 
-    def install(self, backend: Backend, intents: Sequence[Intent]) -> None:
+    def install(self, intents: Sequence[Intent]) -> None:
         """Make intents true, then open the host's loopback to its bridges as the bridge driver does."""
-        self.do(backend.install(intents, self.listings(backend)))
+        self.do(self.backend.install(intents, self.listings()))
         for bridge in BRIDGES.values():
             self.sysctl(self.host, f"ipv4/conf/{bridge.name}/route_localnet", "1")
 
-    def listings(self, backend: Backend) -> Listings:
+    def listings(self) -> Listings:
         with self.inside(self.host):
-            return {query: iptables.save(query.version, query.table) for query in backend.wants}
+            return {query: iptables.save(query.version, query.table) for query in self.backend.wants}
 
     def do(self, ops: Sequence[Op]) -> None:
         with self.inside(self.host):
