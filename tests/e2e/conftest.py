@@ -14,7 +14,7 @@ IMAGE = "busybox:latest"
 
 _APPLETS = (
     "cat echo env false head hostname httpd id ip ls mkdir mount nc nslookup ping ping6 ps pwd rm sh sleep stty sync "
-    "test touch traceroute true tty udhcpc udpsvd wc wget"
+    "test touch traceroute true tty udhcpc wc wget"
 ).split()
 
 pytestmark = pytest.mark.e2e
@@ -106,4 +106,6 @@ def footprint(engine: Engine) -> dict[str, object]:
 
 def _rules(ruleset: str) -> list[str]:
     """Return the elements and rules of a listing without their counters."""
-    return sorted(line.strip() for line in ruleset.splitlines() if "elements" in line or "comment" in line)
+    lines = (line.strip() for line in ruleset.splitlines() if "elements" in line or "comment" in line)
+    # Once a network has needed IPv6 the host forwards it, and the guard against foreign packets stays.
+    return sorted(line for line in lines if "forwarding is on for the bridges only" not in line)

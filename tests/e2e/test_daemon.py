@@ -25,7 +25,8 @@ def fresh(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path, imag
 
 def fetch(engine: Engine, port: int = 8080) -> str:
     """Return what a web server behind a published port answers to the neighbour."""
-    return engine.machine.outside.run("curl", "-sS", "-m", "3", f"http://{HOST4}:{port}/", check=False).stdout
+    patience = ("--retry", "8", "--retry-connrefused", "--retry-delay", "0", "--retry-max-time", "1", "-m", "3")
+    return engine.machine.outside.run("curl", "-sS", *patience, f"http://{HOST4}:{port}/", check=False).stdout
 
 
 def serve(engine: Engine, name: str, *flags: str) -> None:

@@ -88,7 +88,9 @@ def test_ipv6_networks_have_addresses_of_both_families(engine: Engine) -> None:
     )
 
     said = engine.docker("exec", "six", "ip", "-o", "addr", "show", "eth0").stdout
-    fetched = engine.machine.outside.run("curl", "-sS", "-m", "2", "http://[2001:db8::1]:8080/", check=False).stdout
+    fetched = engine.machine.outside.run(
+        "curl", "-sS", "--retry", "5", "--retry-connrefused", "-m", "2", "http://[2001:db8::1]:8080/", check=False
+    ).stdout
 
     assert "inet6 fd00:81::2/64" in said
     assert fetched == "hello\n"

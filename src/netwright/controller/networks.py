@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -15,7 +16,7 @@ from netwright.controller.requests import HOST, NONE, PREDEFINED
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.drivers.api import Driver
-from netwright.errors import Conflict, Forbidden, InvalidInput, NotFound, TeardownFailed
+from netwright.errors import Conflict, Forbidden, InvalidInput, NetwrightError, NotFound, TeardownFailed
 from netwright.host.protocol import Host, transaction
 from netwright.host.queries import Links, ReadFile, Routes
 from netwright.ipam.api import Ipam
@@ -82,19 +83,26 @@ class Networks:
     async def make(self, request: NetworkRequest) -> Network:
         """Make a network of any name: also the engine's own."""
         driver = self._driver(request)
-        async with self._choosing:
-            network = await self._choose(request, driver)
-        try:
-            await self._with.forward(network)
-            async with transaction(self._with.host) as attempt:
-                await attempt.do(driver.create_network(network))
-                async with self._with.firewall.changing() as firewall:
+        # Row and rules change under one hold of the firewall: a rebuild in between would make the rules twice.
+        async with AsyncExitStack() as held:
+            async with self._choosing:
+                network = await self._choose(request, driver)
+                try:
+                    await self._with.forward(network)
+                    firewall = await held.enter_async_context(self._with.firewall.changing())
+                    await self._state.commit(put=[network])
+                except BaseException:
+                    self._with.ipam.forget(network)
+                    raise
+            try:
+                async with transaction(self._with.host) as attempt:
+                    await attempt.do(driver.create_network(network))
                     await attempt.do(firewall.change(add=driver.intents(network), remove=()))
-                await attempt.do(driver.open_network(network))
-        except BaseException:
-            await self._state.commit(delete=[network])
-            self._with.ipam.forget(network)
-            raise
+                    await attempt.do(driver.open_network(network))
+            except BaseException:
+                await self._state.commit(delete=[network])
+                self._with.ipam.forget(network)
+                raise
         self._with.events.created(network)
         return network
 
@@ -112,7 +120,7 @@ class Networks:
         return driver
 
     async def _choose(self, request: NetworkRequest, driver: Driver) -> Network:
-        """Decide everything about a new network and write its row."""
+        """Decide everything about a new network, and take its subnets."""
         if self._state.name_taken(request.name):
             raise Conflict(f"network with name {request.name} already exists")
         network = Network(
@@ -140,8 +148,7 @@ class Networks:
             network = replace(network, pools=self._with.ipam.choose_pools(network, reserved))
         try:
             driver.check(network)
-            await self._state.commit(put=[network])
-        except BaseException:
+        except NetwrightError:
             self._with.ipam.forget(network)
             raise
         return network
@@ -205,8 +212,8 @@ class Networks:
         """Remove a network that nothing stands on, whatever its name."""
         driver = self._with.drivers[network.driver]
         # The row goes first: nobody can join what is being taken down, and the sweep removes what a crash leaves.
-        await self._state.commit(delete=[network])
         async with self._with.firewall.changing() as firewall:
+            await self._state.commit(delete=[network])
             rules = firewall.change(add=(), remove=driver.intents(network))
             failures = await carry_out_all(self._with.host, [*driver.delete_network(network), *rules])
         self._with.ipam.forget(network)

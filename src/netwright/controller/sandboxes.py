@@ -24,7 +24,7 @@ from netwright.controller.publishing import Publishing
 from netwright.controller.requests import HOST, check_spec, check_together
 from netwright.controller.reservations import Reservations
 from netwright.controller.shape import Change, Means, difference
-from netwright.controller.state import State
+from netwright.controller.state import Row, State
 from netwright.controller.teardown import carry_out_all
 from netwright.errors import Forbidden, InvalidInput, NotFound, TeardownFailed
 from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, SetSysctl
@@ -81,7 +81,7 @@ class Sandboxes:
 
     async def create(self, request: SandboxRequest) -> Sandbox:
         """Reserve a stack, its endpoints and their addresses; nothing is on the machine yet."""
-        networks = [self._state.network(reference) for reference in request.endpoints]
+        networks = [self._wanted(reference) for reference in request.endpoints]
         check_together(networks)
         sandbox = Sandbox(
             id=new_id(),
@@ -102,6 +102,16 @@ class Sandboxes:
                 endpoints.append(attempt.endpoint(sandbox, network, spec, among=endpoints))
             await self._state.commit(put=[sandbox, *endpoints])
         return sandbox
+
+    def _wanted(self, reference: str) -> Network:
+        """Return a network that a new sandbox names.
+
+        One that is missing makes the request invalid (400): `docker run` would read a 404 as a missing image and pull.
+        """
+        try:
+            return self._state.network(reference)
+        except NotFound as error:
+            raise InvalidInput(f"{error}: create it first with docker network create") from error
 
     async def open(self, sandbox: Id) -> Sequence[Attachment]:
         """Make the stack on the machine: namespace, interfaces, routes, published ports."""
@@ -125,7 +135,7 @@ class Sandboxes:
 
     async def _open(self, attempt: Transaction, row: Sandbox, wanted: Sequence[Attachment]) -> None:
         granted = await self._with.publishing.grant(attempt, row, choose(wanted), wanted)
-        await self._state.commit(put=[replace(row, open=True), *(item.endpoint for item in granted)])
+        rows = [replace(row, open=True), *(item.endpoint for item in granted)]
         first: list[Op] = []
         netns = self.path(row.id)
         if row.kind is SandboxKind.OWN:
@@ -133,11 +143,23 @@ class Sandboxes:
             first.extend(
                 SetSysctl(key=key.replace(".", "/"), value=value, netns=netns) for key, value in row.sysctls.items()
             )
-        await self._carry_out(attempt, difference(self._with.means, (), granted, netns), first)
+        await self._carry_out(attempt, difference(self._with.means, (), granted, netns), rows, first=first)
 
-    async def _carry_out(self, attempt: Transaction, change: Change, first: Sequence[Op] = ()) -> None:
-        """Do a change in one batch; what it leaves over goes only when all of it has succeeded."""
+    async def _carry_out(
+        self,
+        attempt: Transaction,
+        change: Change,
+        put: Sequence[Row],
+        *,
+        delete: Sequence[Row] = (),
+        first: Sequence[Op] = (),
+    ) -> None:
+        """Write the rows, and follow them in one batch; what is left over goes when all of it has succeeded.
+
+        Rows and rules change under one hold of the firewall: a rebuild in between would make the rules twice.
+        """
         async with self._with.firewall.changing() as firewall:
+            await self._state.commit(put=put, delete=delete)
             rules = firewall.change(add=change.add, remove=change.remove)
             await attempt.do([*first, *rules, *change.links, *change.ports])
         await attempt.do(change.leftovers)
@@ -163,7 +185,7 @@ class Sandboxes:
         async with self._with.firewall.changing() as firewall:
             rules = firewall.change(add=change.add, remove=change.remove)
             failures = await carry_out_all(self._with.host, [*links, *rules, *last, *change.leftovers])
-        await self._state.commit(put=[replace(row, open=False)])
+            await self._state.commit(put=[replace(row, open=False)])
         self._with.publishing.put_back(attachments, is_open=False)
         return failures
 
@@ -245,8 +267,8 @@ class Sandboxes:
         try:
             async with transaction(self._with.host) as attempt:
                 granted = await self._with.publishing.grant(attempt, row, choose(after), after)
-                await self._state.commit(put=[item.endpoint for item in granted], delete=gone)
-                await self._carry_out(attempt, difference(self._with.means, before, granted, self.path(row.id)))
+                change = difference(self._with.means, before, granted, self.path(row.id))
+                await self._carry_out(attempt, change, [item.endpoint for item in granted], delete=gone)
         except BaseException:
             known = {item.endpoint.id for item in before}
             added = [item.endpoint for item in after if item.endpoint.id not in known]
