@@ -13,6 +13,7 @@ Signals go straight to the process through its pidfd: quicker than a fork of the
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ SECONDS = 60.0
 """How long the runtime may take for one thing; a loaded machine with a cold page cache may need several."""
 
 _READ = 65536
+_LOOK_AGAIN = 0.02
 
 
 class StartFailed(NetwrightError):
@@ -145,10 +147,15 @@ class Runtime:
         """Take back a creation that failed or was cut short, whatever there is of it."""
         bundle = self._layout.bundle(identity)
         conmon = hold(read_pid(bundle.conmon_pid), has_argument(identity))
-        await self.delete(identity)
-        if conmon is not None:
-            conmon.signal(9)
+        if conmon is None:
+            await self.delete(identity)
+            return
+        try:
+            await _create_over(conmon, bundle)
+            await self.delete(identity)
+            conmon.signal(signal.SIGKILL)
             await conmon.ended()
+        finally:
             conmon.close()
 
     def find(self, identity: Id) -> Running | None:
@@ -269,6 +276,25 @@ async def _said(descriptor: int) -> _Answer:
         return msgspec.json.decode(text.partition(b"\n")[0], type=_Answer)
     except msgspec.DecodeError:
         raise OperationFailed(f"conmon ended too early, its last words were {text!r}") from None
+
+
+async def _create_over(conmon: HeldProcess, bundle: Bundle) -> None:
+    """Wait until the runtime under a conmon has made its container or failed to.
+
+    While it is at it there is nothing that could be deleted, and what it makes would be left behind. The pid file is
+    the runtime's last act; nothing tells of it but looking.
+    """
+    ending = asyncio.ensure_future(conmon.ended())
+    try:
+        async with asyncio.timeout(SECONDS):
+            while not bundle.pid.exists() and not ending.done():
+                await asyncio.wait([ending], timeout=_LOOK_AGAIN)
+    except TimeoutError:
+        raise OperationFailed(f"the OCI runtime did not finish within {SECONDS:.0f} s") from None
+    finally:
+        ending.cancel()
+        # Its reader has to be gone before anybody else waits for the same end.
+        await asyncio.wait([ending])
 
 
 def exit_code(bundle: Bundle, container: Id) -> int | None:
