@@ -12,6 +12,7 @@ from aiohttp import web
 
 from netwright.api.routes.absent import routes as absent_routes
 from netwright.api.routes.containers import ContainerBackends, ContainerRoutes
+from netwright.api.routes.events import EventRoutes
 from netwright.api.routes.executions import ExecutionRoutes
 from netwright.api.routes.images import ImageRoutes
 from netwright.api.routes.networks import NetworkRoutes
@@ -241,6 +242,7 @@ class Engine:
         networks = NetworkRoutes(network.networks, network.sandboxes, services.containers, self._config.network_options)
         routes = [
             *SystemRoutes(system).routes(),
+            *EventRoutes(self._with.bus).routes(),
             *ContainerRoutes(containers).routes(),
             *ExecutionRoutes(services.executions).routes(),
             *ImageRoutes(services.images).routes(),
@@ -265,10 +267,20 @@ class Engine:
             hosts_path=paths[HOSTS],
             resolv_path=paths[RESOLV_CONF],
             log_path=str(self._layout.log(container.id)),
-            upper=str(self._layout.upper(container.id)),
+            directories=self._directories(container),
             exposed=tuple(dict.fromkeys((*exposed, *published))),
             executions=[execution.id for execution in self._with.services.executions.of(container.id)],
         )
+
+    def _directories(self, container: Container) -> dict[str, str]:
+        """Return where a container's root file system lies, under overlayfs's names; the topmost layer comes first."""
+        layout = self._layout
+        return {
+            "LowerDir": ":".join(str(layout.layer(digest)) for digest in reversed(container.layers)),
+            "MergedDir": str(layout.root(container.id)),
+            "UpperDir": str(layout.upper(container.id)),
+            "WorkDir": str(layout.work(container.id)),
+        }
 
     def _about(self) -> About:
         runtime = self._with.services.runtime
@@ -278,7 +290,6 @@ class Engine:
             firewall=self._config.firewall_backend,
             runtime=Path(runtime).name,
             runtimes={Path(runtime).name: runtime},
-            cgroup_version="2" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "1",
             labels=tuple(f"{key}={value}" for key, value in self._config.labels),
             pools=tuple((str(pool.base), pool.size) for pool in self._config.default_address_pools),
             live_restore=self._config.live_restore,

@@ -1,5 +1,6 @@
-"""One request as the routes see it: its version, its parameters, its body."""
+"""One request as the routes see it: its version, its parameters, its body, and the ways to answer it."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import TypeVar
 from urllib.parse import unquote
@@ -13,10 +14,13 @@ from netwright.errors import InvalidInput
 
 T = TypeVar("T")
 
+JSON = "application/json"
+
 BODY_LIMIT = 8 << 20
 """The largest JSON body in bytes; archives are streamed and have no limit."""
 
 _FALSE = frozenset(("", "0", "no", "false", "none"))
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 class Call:
@@ -26,6 +30,8 @@ class Call:
         self.request = request
         self.version = version
         self._path = path
+        self.stream: web.StreamResponse | None = None
+        """The answer that has begun: from then on there is no other status to give."""
 
     def __getitem__(self, name: str) -> str:
         """Return a parameter of the path."""
@@ -44,15 +50,14 @@ class Call:
         value = self.request.query.get(name)
         return default if value is None else value.strip().lower() not in _FALSE
 
-    def number(self, name: str, default: int | None = None) -> int | None:
-        """Return a whole number of the query. Raises InvalidInput."""
+    def number(self, name: str) -> int | None:
+        """Return a whole number of the query, None where it is missing or empty. Raises InvalidInput."""
         value = self.request.query.get(name, "")
         if not value:
-            return default
-        try:
-            return int(value)
-        except ValueError:
-            raise InvalidInput(f'strconv.Atoi: parsing "{value}": invalid syntax') from None
+            return None
+        if _NUMBER.fullmatch(value) is None:
+            raise InvalidInput(f'strconv.Atoi: parsing "{value}": invalid syntax')
+        return int(value)
 
     def filters(self, *allowed: str) -> Filters:
         """Return the filters of the query. Raises InvalidInput for others than the allowed keys."""
@@ -60,35 +65,50 @@ class Call:
 
     async def body(self, kind: type[T], *, optional: bool = False) -> T:
         """Return the JSON body. Raises InvalidInput in Docker's words."""
-        data = await self.request.content.read(BODY_LIMIT + 1)
-        while not self.request.content.at_eof() and len(data) <= BODY_LIMIT:
-            data += await self.request.content.read(BODY_LIMIT + 1 - len(data))
-        if len(data) > BODY_LIMIT:
-            raise InvalidInput(f"the request body is larger than {BODY_LIMIT >> 20} MiB")
+        data = await self.read()
         if optional and not data.strip():
             return decode(kind, b"{}")
-        self._check_type()
+        if data:
+            _check_type(self.request.headers.get("Content-Type", ""))
         return decode(kind, data)
 
-    def _check_type(self) -> None:
-        given = self.request.headers.get("Content-Type", "")
-        if given.partition(";")[0].strip() != "application/json":
-            raise InvalidInput(f"unsupported Content-Type header ({given}): must be 'application/json'")
+    async def read(self) -> bytes:
+        """Return the whole body. Raises InvalidInput where it is too large for anything that is not an archive."""
+        chunks, size = [], 0
+        async for chunk in self.request.content.iter_any():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > BODY_LIMIT:
+                raise InvalidInput(f"the request's body is larger than {BODY_LIMIT >> 20} MiB")
+        return b"".join(chunks)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes."""
         async for chunk in self.request.content.iter_any():
             yield chunk
 
+    async def begin(self, content_type: str, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
+        """Send the head of an answer whose body comes bit by bit; Docker's clients wait for it before they go on."""
+        self.stream = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
+        await self.stream.prepare(self.request)
+        return self.stream
+
+
+def _check_type(given: str) -> None:
+    if not given:
+        raise InvalidInput("malformed Content-Type header (): mime: no media type")
+    if given.partition(";")[0].strip().lower() != JSON:
+        raise InvalidInput(f"unsupported Content-Type header ({given}): must be '{JSON}'")
+
 
 def answer(value: object, status: int = 200) -> web.Response:
     """Return a JSON answer."""
-    return web.Response(body=encode(value), status=status, content_type="application/json")
+    return web.Response(body=encode(value), status=status, content_type=JSON)
 
 
 def encoded(body: bytes) -> web.Response:
     """Return an answer that is JSON already."""
-    return web.Response(body=body, content_type="application/json")
+    return web.Response(body=body, content_type=JSON)
 
 
 def empty(status: int = 204) -> web.Response:

@@ -2,8 +2,10 @@
 
 import logging
 
+from aiohttp import web
+
 from netwright import errors
-from netwright.api.wire.shape import encode
+from netwright.api.call import answer, empty
 from netwright.api.wire.system import Problem
 
 log = logging.getLogger(__name__)
@@ -26,12 +28,18 @@ def status_of(error: errors.NetwrightError) -> int:
     return next(status for kind, status in STATUS if isinstance(error, kind))
 
 
-def body_of(message: str) -> bytes:
-    """Return the body that says why a request was refused."""
-    return encode(Problem(message=message))
+def refusal(error: errors.NetwrightError, what: str) -> web.Response:
+    """Return the answer that says why a request was refused; the machine's own failures are logged too."""
+    status = status_of(error)
+    if status == 304:
+        return empty(304)
+    if status == 500:
+        log.error("%s failed: %s", what, error)
+    return answer(Problem(message=error.message), status)
 
 
-def unexpected(error: Exception, what: str) -> bytes:
-    """Log a fault of ours with all that helps to find it, and return a body that says so."""
+def fault(error: Exception, what: str) -> web.Response:
+    """Log a fault of ours with all that helps to find it, and return an answer that says so."""
     log.error("%s failed unexpectedly", what, exc_info=error)
-    return body_of(f"{what} failed by a fault of the engine, which is in its log: {type(error).__name__}: {error}")
+    message = f"{what} failed by a fault of the engine, which is in its log: {type(error).__name__}: {error}"
+    return answer(Problem(message=message), 500)

@@ -6,19 +6,28 @@ over the transport is closed, and the server is told that the connection is gone
 """
 
 import asyncio
+import logging
 import struct
 from collections import deque
+from collections.abc import Mapping
+from typing import cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import WebSocketReader
 from aiohttp.web_request import BaseRequest
 
 from netwright.api.versions import MULTIPLEXED, ApiVersion
-from netwright.containers.api import Session
+from netwright.containers.api import STDERR, Session
 from netwright.errors import NetwrightError
+
+RAW_STREAM = "application/vnd.docker.raw-stream"
+MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream"
 
 _WAITING = 1 << 20
 """How many bytes from the client may wait for the process before the client is no longer read."""
+
+log = logging.getLogger(__name__)
 
 
 class RawStream(asyncio.Protocol):
@@ -34,6 +43,14 @@ class RawStream(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self.lost = asyncio.Event()
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Take what the HTTP server had read beyond the request, in the form in which it hands that over."""
+        self.data_received(data)
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """Hear from the HTTP server, after the end, that there is nothing more."""
 
     def data_received(self, data: bytes) -> None:
         """Keep what has come; stop reading where the process does not keep up."""
@@ -74,14 +91,14 @@ class RawStream(asyncio.Protocol):
             return b""
         data = self._waiting.popleft()
         self._size -= len(data)
-        if self._size <= _WAITING and not self.lost.is_set():
+        if self._size <= _WAITING and not self._transport.is_closing():
             self._transport.resume_reading()
         return data
 
     async def write(self, data: bytes) -> None:
         """Send bytes, waiting while the client does not read."""
         await self._writable.wait()
-        if not self.lost.is_set():
+        if not self._transport.is_closing():
             self._transport.write(data)
 
     def close(self) -> None:
@@ -100,25 +117,30 @@ class Hijacked(web.StreamResponse):
         """Do nothing: the stream has ended."""
 
 
-def take_over(request: web.Request, content_type: str) -> RawStream:
-    """Take a request's connection from the server and write the head of the answer."""
+def take_over(request: web.Request, content_type: str, headers: Mapping[str, str]) -> RawStream:
+    """Take a request's connection from the server and write the head of the answer, with some headers.
+
+    The body must have been read. Clients that do not ask to upgrade are Docker's oldest: they get 200 and the stream.
+    """
     transport = request.transport
     if transport is None:
         raise ConnectionResetError
-    former = transport.get_protocol()
-    stream = RawStream(transport, former)
+    stream = RawStream(transport, request.protocol)
+    # A client need not wait for our head: what it sent behind the request lies with the server.
+    request.protocol.set_parser(cast("WebSocketReader", stream))
     transport.set_protocol(stream)
-    upgrade = request.headers.get("Upgrade", "").lower() == "tcp"
-    head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n" if upgrade else "HTTP/1.1 200 OK\r\n"
-    transport.write(f"{head}Content-Type: {content_type}\r\n\r\n".encode())
+    if "Upgrade" in request.headers:
+        lines = ["HTTP/1.1 101 UPGRADED", f"Content-Type: {content_type}", "Connection: Upgrade", "Upgrade: tcp"]
+    else:
+        lines = ["HTTP/1.1 200 OK", f"Content-Type: {RAW_STREAM}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    transport.write("\r\n".join([*lines, "", ""]).encode())
     return stream
 
 
 def stream_type(version: ApiVersion, *, tty: bool) -> str:
     """Return the content type of an output stream."""
-    if not tty and version >= MULTIPLEXED:
-        return "application/vnd.docker.multiplexed-stream"
-    return "application/vnd.docker.raw-stream"
+    return RAW_STREAM if tty or version < MULTIPLEXED else MULTIPLEXED_STREAM
 
 
 def frame(stream: int, data: bytes) -> bytes:
@@ -126,10 +148,12 @@ def frame(stream: int, data: bytes) -> bytes:
     return struct.pack(">BxxxI", stream, len(data)) + data
 
 
-async def converse(request: web.Request, session: Session, version: ApiVersion) -> web.StreamResponse:
-    """Join a client and a session until the process ends or the client goes."""
-    stream = take_over(request, stream_type(version, tty=session.tty))
-    feeding = asyncio.ensure_future(_feed(stream, session))
+async def converse(stream: RawStream, session: Session, *, stdin: bool) -> web.StreamResponse:
+    """Join a client and a session until the process ends or the client goes.
+
+    Without `stdin` what the client sends is dropped, and its end means nothing: the CLI ends its half at once then.
+    """
+    feeding = asyncio.ensure_future(_feed(stream, session) if stdin else _drop(stream))
     telling = asyncio.ensure_future(_tell(stream, session))
     gone = asyncio.ensure_future(stream.lost.wait())
     try:
@@ -137,9 +161,12 @@ async def converse(request: web.Request, session: Session, version: ApiVersion) 
     finally:
         for task in (feeding, telling, gone):
             task.cancel()
-        await asyncio.gather(feeding, telling, gone, return_exceptions=True)
+        outcomes = await asyncio.gather(feeding, telling, return_exceptions=True)
         await session.close()
         stream.close()
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            log.error("an attached stream broke off", exc_info=outcome)
     response = Hijacked()
     response.force_close()
     return response
@@ -151,6 +178,11 @@ async def _feed(stream: RawStream, session: Session) -> None:
     await session.close_input()
 
 
+async def _drop(stream: RawStream) -> None:
+    while await stream.read():
+        pass
+
+
 async def _tell(stream: RawStream, session: Session) -> None:
     try:
         async for piece in session.output():
@@ -158,4 +190,4 @@ async def _tell(stream: RawStream, session: Session) -> None:
     except NetwrightError as error:
         # The head is gone, so the reason is said where the user looks: in the output.
         text = f"{error}\r\n".encode()
-        await stream.write(text if session.tty else frame(2, text))
+        await stream.write(text if session.tty else frame(STDERR, text))

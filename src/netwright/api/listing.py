@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from netwright.api.call import Call
 from netwright.api.filters import Filters
 from netwright.api.translate.containers import Shown
-from netwright.errors import InvalidInput
+from netwright.errors import InvalidInput, NotFound
 from netwright.model.container import Container, Status
 from netwright.model.ports import Port, parse_port_range, parse_protocol
 
@@ -32,12 +32,13 @@ class Listing:
         filters = call.filters(*_FILTERS)
         for status in filters.get("status"):
             if status not in _STATUSES:
-                raise InvalidInput(f"invalid filter 'status={status}'")
+                raise InvalidInput(f"invalid filter 'status=[{status}]'")
         for code in filters.get("exited"):
             if not code.lstrip("-").isdigit():
                 raise InvalidInput(f'strconv.Atoi: parsing "{code}": invalid syntax')
-        limit = call.number("limit", 0) or 0
-        implied = limit > 0 or any(filters.has(key) for key in ("status", "exited", "before", "since"))
+        limit = call.number("limit") or 0
+        # These two look at containers that do not run too, whether or not `all` is given.
+        implied = limit > 0 or filters.has("status")
         return cls(containers, filters, call.flag("all") or implied, limit)
 
     def candidates(self) -> list[Container]:
@@ -50,7 +51,7 @@ class Listing:
             for reference in self.filters.get(key):
                 places = [place for place, other in enumerate(containers) if _is(other, reference)]
                 if not places:
-                    raise InvalidInput(f"No such container: {reference}")
+                    raise NotFound(f"No such container: {reference}")
                 containers = keep(containers, places[0])
         return containers
 
@@ -63,7 +64,8 @@ class Listing:
         ):
             return False
         return (
-            filters.exact("status", str(state.status))
+            filters.flag("is-task") is not True
+            and filters.exact("status", str(state.status))
             and filters.match("id", container.id)
             and filters.match("name", container.name, f"/{container.name}")
             and filters.labels(container.config.labels)

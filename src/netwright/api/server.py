@@ -1,30 +1,24 @@
 """The HTTP application: from a request to its route, and from what the route raises to an answer."""
 
 import asyncio
+import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from aiohttp import web
 
-from netwright import __version__
 from netwright.api.call import Call
-from netwright.api.errors import body_of, status_of, unexpected
+from netwright.api.errors import fault, refusal
 from netwright.api.routes.table import Found, Route, Table
+from netwright.api.signature import SIGNATURE
 from netwright.api.versions import NEWEST, ApiVersion, check
 from netwright.errors import NetwrightError, NotFound
 from netwright.telemetry.metrics import Metrics
 
-_VERSIONED = re.compile(r"/v(\d+\.\d+)(/.*)")
+log = logging.getLogger(__name__)
 
-_HEADERS = {
-    "Api-Version": str(NEWEST),
-    "Docker-Experimental": "false",
-    "Ostype": "linux",
-    "Server": f"Netwright/{__version__} (linux)",
-}
-_STREAMS = ("/events", "/attach", "/logs", "/wait", "/start")
-"""Ends of patterns whose answers last as long as the client likes: their times say nothing."""
+_VERSIONED = re.compile(r"/v([0-9]{1,4}\.[0-9]{1,4})(/.*)")
 
 
 class Server:
@@ -33,13 +27,56 @@ class Server:
     def __init__(self, routes: Sequence[Route], metrics: Metrics) -> None:
         self._table = Table(*routes)
         self._metrics = metrics
+        self._lasting: set[asyncio.Task[object]] = set()
+        self._changes: set[asyncio.Future[web.StreamResponse]] = set()
 
     def application(self) -> web.Application:
-        """Return the application for an HTTP server; bodies are limited where they are read, archives are not."""
+        """Return the application for an HTTP server, which must cancel handlers whose clients go away.
+
+        Bodies are limited where they are read, archives are not. At the server's shutdown answers that would never end
+        are ended, and changes under way are waited for.
+        """
         application = web.Application(client_max_size=0)
         application.router.add_route("*", "/{path:.*}", self.respond)
         application.on_response_prepare.append(_sign)
+        application.on_shutdown.append(self._end)
+        application.on_cleanup.append(self._settle)
         return application
+
+    async def _end(self, _: web.Application) -> None:
+        for task in tuple(self._lasting):
+            task.cancel()
+
+    async def _settle(self, _: web.Application) -> None:
+        if self._changes:
+            await asyncio.wait(tuple(self._changes))
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        begin = time.perf_counter()
+        pattern, lasting = "unknown", False
+        call: Call | None = None
+        try:
+            version, path = _split(request.rel_url.raw_path)
+            check(version)
+            found = self._found(request.method, path)
+            pattern, lasting = found.route.pattern, found.route.lasting
+            call = Call(request, version, found.parameters)
+            response = await self._answer(found, call)
+        except NetwrightError as error:
+            _give_up_if_begun(call, error)
+            response = refusal(error, f"{request.method} {pattern}")
+        except ConnectionError:
+            raise
+        except Exception as error:
+            _give_up_if_begun(call, error)
+            response = fault(error, f"{request.method} {pattern}")
+        took = time.perf_counter() - begin
+        if not lasting:
+            self._metrics.request(request.method, pattern, response.status, took)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s %s: %d in %.1f ms", request.method, request.raw_path, response.status, took * 1000)
+        return response
 
     def _found(self, method: str, path: str) -> Found:
         found = self._table.find(method, path)
@@ -47,42 +84,55 @@ class Server:
             raise NotFound("page not found")
         return found
 
-    async def respond(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request."""
-        begin = time.perf_counter()
-        pattern = "unknown"
+    def _answer(self, found: Found, call: Call) -> Awaitable[web.StreamResponse]:
+        if found.route.changes:
+            return self._to_the_end(found, call)
+        return self._while_wanted(found, call) if found.route.lasting else found.route.handler(call)
+
+    async def _while_wanted(self, found: Found, call: Call) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        self._lasting.add(task)
         try:
-            version, path = _split(request.rel_url.raw_path)
-            check(version)
-            found = self._found(request.method, path)
-            pattern = found.route.pattern
-            response = await found.route.handler(Call(request, version, found.parameters))
-        except NetwrightError as error:
-            response = _refusal(error)
-        except (asyncio.CancelledError, ConnectionResetError):
+            return await found.route.handler(call)
+        finally:
+            self._lasting.discard(task)
+
+    async def _to_the_end(self, found: Found, call: Call) -> web.StreamResponse:
+        """Carry out a change even if the client goes away meanwhile, as Docker does: half a stop helps nobody."""
+        change = asyncio.ensure_future(found.route.handler(call))
+        self._changes.add(change)
+        change.add_done_callback(self._changes.discard)
+        try:
+            return await asyncio.shield(change)
+        except asyncio.CancelledError:
+            change.add_done_callback(lambda done: _report(done, found.route))
             raise
-        except Exception as error:
-            response = web.Response(
-                status=500, body=unexpected(error, f"{request.method} {pattern}"), content_type="application/json"
-            )
-        if not pattern.endswith(_STREAMS):
-            self._metrics.request(request.method, pattern, response.status, time.perf_counter() - begin)
-        return response
+
+
+def _report(change: asyncio.Future[web.StreamResponse], route: Route) -> None:
+    """Log why a change failed that nobody waits for any more."""
+    error = None if change.cancelled() else change.exception()
+    if error is not None and not isinstance(error, ConnectionError):
+        unforeseen = None if isinstance(error, NetwrightError) else error
+        log.error("%s %s failed after its client had gone: %s", route.method, route.pattern, error, exc_info=unforeseen)
+
+
+def _give_up_if_begun(call: Call | None, error: Exception) -> None:
+    """Break a stream off that cannot go on: a client sees that it is cut short, and does not take it for whole."""
+    if call is None or call.stream is None:
+        return
+    log.error("%s %s broke off: %s", call.request.method, call.request.raw_path, error, exc_info=error)
+    if call.request.transport is not None:
+        call.request.transport.abort()
+    raise ConnectionResetError from error
 
 
 async def _sign(_: web.Request, response: web.StreamResponse) -> None:
-    """Say who answers."""
-    response.headers.update(_HEADERS)
+    response.headers.update(SIGNATURE)
 
 
 def _split(path: str) -> tuple[ApiVersion, str]:
     """Return the version that a path asks for, the newest where it asks for none, and the rest of the path."""
     match = _VERSIONED.fullmatch(path)
     return (NEWEST, path) if match is None else (ApiVersion.parse(match[1]), match[2])
-
-
-def _refusal(error: NetwrightError) -> web.Response:
-    status = status_of(error)
-    if status == 304:
-        return web.Response(status=status)
-    return web.Response(status=status, body=body_of(error.message), content_type="application/json")

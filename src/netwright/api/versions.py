@@ -24,16 +24,20 @@ class ApiVersion(NamedTuple):
 OLDEST = ApiVersion(1, 24)
 NEWEST = ApiVersion(1, 51)
 
-DNS_NAMES = ApiVersion(1, 44)
-"""Endpoints show DNSNames."""
+WAIT_CONDITIONS = ApiVersion(1, 30)
+"""A wait has a condition."""
+MULTIPLEXED = ApiVersion(1, 42)
+"""Streams of two outputs have a content type of their own; a prune of volumes spares named ones."""
+SEVERAL_ENDPOINTS = ApiVersion(1, 44)
+"""Containers are made on several networks; endpoints show DNSNames and have the MAC address; sizes are shown once."""
 CLEAN_ALIASES = ApiVersion(1, 45)
 """Aliases are only those that the user asked for."""
-MULTIPLEXED = ApiVersion(1, 42)
-"""Streams of two outputs have a content type of their own."""
 ENABLE_IPV4 = ApiVersion(1, 48)
-"""Networks show EnableIPv4; endpoints have a gateway priority."""
-STATUS = ApiVersion(1, 52)
-"""Networks show how full they are."""
+"""Networks show EnableIPv4; endpoints have a gateway priority; sysctls of an interface belong to its endpoint."""
+FIREWALL = ApiVersion(1, 49)
+"""Info tells who filters."""
+NO_BRIDGE_NF = ApiVersion(1, 50)
+"""Info no longer tells of br_netfilter."""
 
 
 def check(version: ApiVersion) -> None:

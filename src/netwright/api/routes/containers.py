@@ -1,6 +1,5 @@
-"""The routes of containers."""
+"""The routes of containers: their list, their life, their files."""
 
-import asyncio
 import base64
 import time
 from collections.abc import Callable
@@ -9,15 +8,17 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from netwright.api.call import Call, answer, empty
-from netwright.api.hijack import converse, frame, stream_type
 from netwright.api.listing import Listing
-from netwright.api.moments import parse_moment, rfc3339
+from netwright.api.moments import nanoseconds, parse_moment, rfc3339
+from netwright.api.routes.images import check_platform
+from netwright.api.routes.streams import StreamRoutes
 from netwright.api.routes.table import Route
-from netwright.api.translate.containers import Shown, read_create, show_container, show_summary
+from netwright.api.translate.containers import Shown, show_container, show_summary
+from netwright.api.translate.creation import read_create
 from netwright.api.wire import containers as wire
 from netwright.api.wire.shape import encode
-from netwright.containers.api import AttachRequest, Containers, Executions, LogRequest, PathStat
-from netwright.errors import InvalidInput
+from netwright.containers.api import Containers, Executions, PathStat
+from netwright.errors import InvalidInput, NotBuilt
 from netwright.model.container import Container
 
 
@@ -35,30 +36,26 @@ class ContainerRoutes:
 
     def __init__(self, backends: ContainerBackends) -> None:
         self._containers = backends.containers
-        self._executions = backends.executions
         self._show = backends.show
 
     def routes(self) -> list[Route]:
-        """Return the table."""
+        """Return the table, that of the containers' streams with it."""
         return [
             Route("GET", "/containers/json", self.list),
-            Route("GET", "/containers/ps", self.list),
             Route("POST", "/containers/create", self.create),
             Route("POST", "/containers/prune", self.prune),
-            Route("GET", "/containers/{id}/json", self.inspect),
-            Route("GET", "/containers/{id}/logs", self.logs),
-            Route("POST", "/containers/{id}/start", self.start),
-            Route("POST", "/containers/{id}/stop", self.stop),
-            Route("POST", "/containers/{id}/restart", self.restart),
-            Route("POST", "/containers/{id}/kill", self.kill),
-            Route("POST", "/containers/{id}/wait", self.wait),
-            Route("POST", "/containers/{id}/rename", self.rename),
-            Route("POST", "/containers/{id}/resize", self.resize),
-            Route("POST", "/containers/{id}/attach", self.attach),
-            Route("HEAD", "/containers/{id}/archive", self.stat),
-            Route("GET", "/containers/{id}/archive", self.pack),
-            Route("PUT", "/containers/{id}/archive", self.unpack),
-            Route("DELETE", "/containers/{id}", self.remove),
+            Route("GET", "/containers/{id...}/json", self.inspect),
+            Route("POST", "/containers/{id...}/start", self.start),
+            Route("POST", "/containers/{id...}/stop", self.stop),
+            Route("POST", "/containers/{id...}/restart", self.restart),
+            Route("POST", "/containers/{id...}/kill", self.kill),
+            Route("POST", "/containers/{id...}/rename", self.rename),
+            Route("POST", "/containers/{id...}/resize", self.resize),
+            Route("HEAD", "/containers/{id...}/archive", self.stat),
+            Route("GET", "/containers/{id...}/archive", self.pack, lasting=True),
+            Route("PUT", "/containers/{id...}/archive", self.unpack, lasting=True),
+            *StreamRoutes(self._containers).routes(),
+            Route("DELETE", "/containers/{id...}", self.remove),
         ]
 
     async def list(self, call: Call) -> web.StreamResponse:
@@ -71,20 +68,20 @@ class ContainerRoutes:
 
     async def create(self, call: Call) -> web.StreamResponse:
         """Make a container."""
+        check_platform(call.text("platform"))
         asked = await call.body(wire.ContainerCreate)
-        request = read_create(asked, call.text("name"), call.version)
-        container, warnings = await self._containers.create(request)
-        return answer(wire.ContainerCreated(id=container.id, warnings=list(warnings)), 201)
+        request, warnings = read_create(asked, call.text("name"), call.version)
+        container, more = await self._containers.create(request)
+        return answer(wire.ContainerCreated(id=container.id, warnings=[*warnings, *more]), 201)
 
     async def inspect(self, call: Call) -> web.StreamResponse:
-        """Inspect a container."""
-        shown = show_container(self._show(self._containers.get(call["id"])), call.version)
-        if call.flag("size"):
-            shown.size_rw, shown.size_root_fs = 0, 0
-        return answer(shown)
+        """Inspect a container. Sizes are not measured: the keys that would tell them are left out."""
+        return answer(show_container(self._show(self._containers.get(call["id"])), call.version))
 
     async def start(self, call: Call) -> web.StreamResponse:
         """Start a container."""
+        if call.text("checkpoint"):
+            raise NotBuilt("checkpoints are not supported")
         await self._containers.start(call["id"])
         return empty()
 
@@ -105,90 +102,40 @@ class ContainerRoutes:
 
     async def rename(self, call: Call) -> web.StreamResponse:
         """Give a container another name."""
-        await self._containers.rename(call["id"], call.text("name"))
+        name = call.text("name")
+        if not name:
+            raise InvalidInput("Neither old nor new names may be empty")
+        await self._containers.rename(call["id"], name)
         return empty()
 
     async def remove(self, call: Call) -> web.StreamResponse:
         """Remove a container."""
         if call.flag("link"):
-            raise InvalidInput("legacy links cannot be removed by themselves: remove the container")
+            raise NotBuilt("removing a link alone is not supported: remove the container")
         await self._containers.remove(call["id"], force=call.flag("force"), volumes=call.flag("v"))
         return empty()
 
     async def resize(self, call: Call) -> web.StreamResponse:
         """Set the size of a container's terminal."""
-        rows, columns = call.number("h", 0), call.number("w", 0)
-        await self._containers.resize(call["id"], rows=rows or 0, columns=columns or 0)
+        rows, columns = call.number("h"), call.number("w")
+        if rows is None or columns is None:
+            raise InvalidInput("the size of a terminal needs h and w")
+        await self._containers.resize(call["id"], rows=rows, columns=columns)
         return empty(200)
-
-    async def wait(self, call: Call) -> web.StreamResponse:
-        """Wait for a container. The head of the answer is sent at once: `docker run` starts it only then."""
-        condition = call.text("condition") or "not-running"
-        container = self._containers.get(call["id"])
-        waiting = asyncio.ensure_future(self._containers.wait(container.id, condition))
-        try:
-            # Let the wait begin, so that what it refuses is answered with a status, and no exit is missed.
-            await asyncio.wait((waiting,), timeout=0)
-            if waiting.done() and (error := waiting.exception()) is not None:
-                raise error
-            response = web.StreamResponse(headers={"Content-Type": "application/json"})
-            await response.prepare(call.request)
-            ended = await waiting
-        finally:
-            waiting.cancel()
-        failed = wire.WaitError(message=ended.error) if ended.error else None
-        await response.write(encode(wire.Waited(status_code=ended.code, error=failed)) + b"\n")
-        await response.write_eof()
-        return response
-
-    async def logs(self, call: Call) -> web.StreamResponse:
-        """Show what a container has written."""
-        container = self._containers.get(call["id"])
-        if not (call.flag("stdout") or call.flag("stderr")):
-            raise InvalidInput("Bad parameters: you must choose at least one stream")
-        tail = call.text("tail", "all")
-        request = LogRequest(
-            stdout=call.flag("stdout"),
-            stderr=call.flag("stderr"),
-            follow=call.flag("follow"),
-            since=_moment(call, "since"),
-            until=_moment(call, "until"),
-            tail=int(tail) if tail.isdigit() else None,
-            timestamps=call.flag("timestamps"),
-        )
-        tty = container.config.tty
-        response = web.StreamResponse(headers={"Content-Type": stream_type(call.version, tty=tty)})
-        await response.prepare(call.request)
-        async for piece in self._containers.logs(container.id, request):
-            await response.write(piece.data if tty else frame(piece.stream, piece.data))
-        await response.write_eof()
-        return response
-
-    async def attach(self, call: Call) -> web.StreamResponse:
-        """Join a client to a container's streams."""
-        request = AttachRequest(
-            stdin=call.flag("stdin"),
-            stdout=call.flag("stdout"),
-            stderr=call.flag("stderr"),
-            stream=call.flag("stream"),
-            logs=call.flag("logs"),
-            detach_keys=call.text("detachKeys"),
-        )
-        await call.request.read()
-        session = await self._containers.attach(call["id"], request)
-        return await converse(call.request, session, call.version)
 
     async def prune(self, call: Call) -> web.StreamResponse:
         """Remove the containers that do not run."""
         filters = call.filters("label", "label!", "until")
-        before = min(map(parse_moment, filters.get("until")), default=None)
+        before = [parse_moment(text, time.time()) for text in filters.get("until")]
+        if len(before) > 1:
+            raise InvalidInput("more than one until filter specified")
 
         def keep(container: Container) -> bool:
-            young = before is not None and container.created.timestamp() * 1e9 >= before
+            young = any(nanoseconds(container.created) >= bound for bound in before)
             return young or not filters.labels(container.config.labels)
 
         removed, regained = await self._containers.prune(keep)
-        return answer(wire.ContainersPruned(containers_deleted=list(removed) or None, space_reclaimed=regained))
+        return answer(wire.ContainersPruned(containers_deleted=[*removed] or None, space_reclaimed=regained))
 
     async def stat(self, call: Call) -> web.StreamResponse:
         """Look at a path in a container."""
@@ -198,8 +145,7 @@ class ContainerRoutes:
     async def pack(self, call: Call) -> web.StreamResponse:
         """Return a path of a container as a tar."""
         found, chunks = await self._containers.pack(call["id"], _path(call))
-        response = web.StreamResponse(headers={"Content-Type": "application/x-tar", **_stat_header(found)})
-        await response.prepare(call.request)
+        response = await call.begin("application/x-tar", _stat_header(found))
         async for chunk in chunks:
             await response.write(chunk)
         await response.write_eof()
@@ -212,24 +158,19 @@ class ContainerRoutes:
         return empty(200)
 
 
-def _moment(call: Call, name: str) -> int | None:
-    text = call.text(name)
-    return parse_moment(text) if text and text != "0" else None
-
-
 def _path(call: Call) -> str:
     path = call.text("path")
     if not path:
-        raise InvalidInput("missing parameter: path")
+        raise InvalidInput("bad parameter: 'path' cannot be empty")
     return path
 
 
 def _stat_header(found: PathStat) -> dict[str, str]:
-    shown = {
-        "name": found.name,
-        "size": found.size,
-        "mode": found.mode,
-        "mtime": rfc3339(found.modified),
-        "linkTarget": found.link_target,
-    }
-    return {"X-Docker-Container-Path-Stat": base64.b64encode(encode(shown)).decode()}
+    shown = wire.PathShown(
+        name=found.name,
+        size=found.size,
+        mode=found.mode,
+        mtime=rfc3339(found.modified),
+        link_target=found.link_target,
+    )
+    return {"X-Docker-Container-Path-Stat": base64.b64encode(encode(shown).rstrip()).decode()}

@@ -1,5 +1,6 @@
 """The routes of networks."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -7,7 +8,7 @@ from aiohttp import web
 
 from netwright.api.call import Call, answer, empty, encoded
 from netwright.api.filters import Filters
-from netwright.api.moments import parse_moment
+from netwright.api.moments import nanoseconds, parse_moment
 from netwright.api.routes.table import Route
 from netwright.api.translate.endpoints import PREDEFINED, read_endpoint
 from netwright.api.translate.networks import read_create, show_network
@@ -15,7 +16,7 @@ from netwright.api.versions import ApiVersion
 from netwright.api.wire import networks as wire
 from netwright.api.wire.shape import encode
 from netwright.controller.api import Attachment, Networks
-from netwright.errors import Forbidden, InvalidInput
+from netwright.errors import Forbidden, InvalidInput, NotFound
 from netwright.model.container import Container
 from netwright.model.names import Id
 from netwright.model.network import EndpointSpec, Network
@@ -113,8 +114,9 @@ class NetworkRoutes:
         if verbose and verbose.lower() not in {"0", "1", "t", "f", "true", "false"}:
             raise InvalidInput(f'strconv.ParseBool: parsing "{verbose}": invalid syntax')
         network = self._networks.get(call["id"])
-        attachments = self._networks.attachments(network.id)
-        return answer(show_network(network, call.version, attachments, self._networks.usage(network.id)))
+        if call.text("scope", network.scope) != network.scope:
+            raise NotFound(f"network {call['id']} not found")
+        return answer(show_network(network, call.version, self._networks.attachments(network.id)))
 
     async def create(self, call: Call) -> web.StreamResponse:
         """Make a network."""
@@ -151,13 +153,12 @@ class NetworkRoutes:
     async def prune(self, call: Call) -> web.StreamResponse:
         """Remove the networks that nobody uses."""
         filters = call.filters("label", "label!", "until")
-        untils = filters.get("until")
-        if len(untils) > 1:
+        before = [parse_moment(text, time.time()) for text in filters.get("until")]
+        if len(before) > 1:
             raise InvalidInput("more than one until filter specified")
-        before = min(map(parse_moment, untils), default=None)
         removed = []
         for network in self._networks.list():
-            young = before is not None and network.created.timestamp() * 1e9 >= before
+            young = any(nanoseconds(network.created) >= bound for bound in before)
             if network.name in PREDEFINED or network.config_only or young or not filters.labels(network.labels):
                 continue
             try:

@@ -1,7 +1,7 @@
 """A table of routes: patterns such as `/containers/{id}/json`, found by method and path.
 
 Patterns are filed under their method and first segment, so a look-up tries a handful of them. `{name...}` matches
-slashes as well: names of images have them.
+slashes as well: names of images have them, networks may, and a container's may have one in front.
 """
 
 import re
@@ -17,11 +17,21 @@ Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method, a pattern of a path, and what answers."""
+    """A method, a pattern of a path, and what answers.
+
+    `lasting` answers go on as long as the client likes: they end when it goes away, and their time says nothing. Any
+    other change is carried to its end, whether or not the client waits for it.
+    """
 
     method: str
     pattern: str
     handler: Handler
+    lasting: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether an answer is to be carried to its end."""
+        return not self.lasting and self.method not in {"GET", "HEAD"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class Found:
 
 
 class Table:
-    """All routes."""
+    """All routes; among those that match, the first."""
 
     def __init__(self, *routes: Route) -> None:
         self._filed: dict[tuple[str, str], list[tuple[re.Pattern[str], Route]]] = {}
@@ -42,11 +52,11 @@ class Table:
             self._filed.setdefault(key, []).append((_compiled(route.pattern), route))
 
     def find(self, method: str, path: str) -> Found | None:
-        """Return the route for a request; a HEAD is answered by what answers the GET, where it has no own."""
+        """Return the route for a request."""
         for pattern, route in self._filed.get((method, _first(path)), ()):
             if (match := pattern.fullmatch(path)) is not None:
                 return Found(route, match.groupdict())
-        return self.find("GET", path) if method == "HEAD" else None
+        return None
 
 
 def _first(path: str) -> str:
@@ -54,12 +64,11 @@ def _first(path: str) -> str:
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(\{\w+(?:\.\.\.)?\})", pattern)
     out = ""
-    for part in parts:
+    for part in re.split(r"(\{\w+(?:\.\.\.)?\})", pattern):
         if part.startswith("{"):
             name = part.strip("{}").removesuffix("...")
-            out += f"(?P<{name}>.+)" if part.endswith("...}") else f"(?P<{name}>[^/]+)"
+            out += f"(?P<{name}>.+?)" if part.endswith("...}") else f"(?P<{name}>[^/]+)"
         else:
             out += re.escape(part)
     return re.compile(out + "/?")

@@ -4,9 +4,10 @@ from aiohttp import web
 
 from netwright.api.call import Call, answer, empty
 from netwright.api.filters import Filters
-from netwright.api.moments import rfc3339
 from netwright.api.routes.table import Route
-from netwright.api.wire import images as wire
+from netwright.api.translate.volumes import show_volume
+from netwright.api.versions import MULTIPLEXED
+from netwright.api.wire import volumes as wire
 from netwright.containers.api import Volumes
 from netwright.model.container import Volume
 
@@ -30,7 +31,7 @@ class VolumeRoutes:
     async def list(self, call: Call) -> web.StreamResponse:
         """List volumes."""
         filters = call.filters("dangling", "driver", "label", "label!", "name")
-        found = [_shown(volume) for volume in self._volumes.list() if self._passes(volume, filters)]
+        found = [show_volume(volume) for volume in self._volumes.list() if self._passes(volume, filters)]
         return answer(wire.VolumesShown(volumes=found))
 
     def _passes(self, volume: Volume, filters: Filters) -> bool:
@@ -41,7 +42,7 @@ class VolumeRoutes:
 
     async def inspect(self, call: Call) -> web.StreamResponse:
         """Inspect a volume."""
-        return answer(_shown(self._volumes.get(call["name"])))
+        return answer(show_volume(self._volumes.get(call["name"])))
 
     async def create(self, call: Call) -> web.StreamResponse:
         """Make a volume."""
@@ -49,7 +50,7 @@ class VolumeRoutes:
         volume = await self._volumes.create(
             asked.name, driver=asked.driver or "local", labels=asked.labels, options=asked.driver_opts
         )
-        return answer(_shown(volume), 201)
+        return answer(show_volume(volume), 201)
 
     async def remove(self, call: Call) -> web.StreamResponse:
         """Remove a volume."""
@@ -57,19 +58,8 @@ class VolumeRoutes:
         return empty()
 
     async def prune(self, call: Call) -> web.StreamResponse:
-        """Remove the volumes that no container uses."""
+        """Remove the volumes that no container uses; named ones only where asked, or by older clients."""
         filters = call.filters("all", "label", "label!")
-        removed, regained = await self._volumes.prune(
-            lambda volume: not filters.labels(volume.labels), named=bool(filters.flag("all"))
-        )
+        named = call.version < MULTIPLEXED or bool(filters.flag("all"))
+        removed, regained = await self._volumes.prune(lambda volume: not filters.labels(volume.labels), named=named)
         return answer(wire.VolumesPruned(volumes_deleted=list(removed) or None, space_reclaimed=regained))
-
-
-def _shown(volume: Volume) -> wire.VolumeShown:
-    return wire.VolumeShown(
-        created_at=rfc3339(volume.created),
-        labels=dict(volume.labels) or None,
-        mountpoint=volume.path,
-        name=volume.name,
-        options=dict(volume.options) or None,
-    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
-from netwright.api.versions import CLEAN_ALIASES, DNS_NAMES, ENABLE_IPV4, ApiVersion
+from netwright.api.versions import CLEAN_ALIASES, ENABLE_IPV4, SEVERAL_ENDPOINTS, ApiVersion
 from netwright.api.wire.networks import EndpointIpam, EndpointSettings
 from netwright.controller.api import Attachment
 from netwright.errors import InvalidInput
@@ -78,7 +78,7 @@ def show_endpoint(item: Attachment, version: ApiVersion) -> EndpointSettings:
         driver_opts=dict(spec.driver_options) or None,
         network_id=endpoint.network,
         gw_priority=spec.gateway_priority if version >= ENABLE_IPV4 else UNSET,
-        dns_names=(names_of(item) or None) if version >= DNS_NAMES else UNSET,
+        dns_names=(names_of(item) or None) if version >= SEVERAL_ENDPOINTS else UNSET,
         mac_address=str(spec.mac) if spec.mac else "",
     )
     if item.sandbox.open:

@@ -1,32 +1,31 @@
 """HostConfig both ways. Pure."""
 
+from collections.abc import Iterator
+
 from msgspec import UNSET
 
+from netwright.api.translate.mounts import read_mount, show_mount_wish
 from netwright.api.translate.ports import read_bindings, show_bindings
-from netwright.api.wire.containers import (
-    BindOptions,
-    Device,
-    HostConfig,
-    LogConfig,
-    Mount,
-    RestartPolicy,
-    Ulimit,
-)
-from netwright.errors import InvalidInput
+from netwright.api.wire.containers import Device, HostConfig, LogConfig, RestartPolicy, Ulimit
+from netwright.containers.spec.config import MASKED, READ_ONLY, SHM_SIZE
+from netwright.errors import InvalidInput, NotBuilt
 from netwright.model import container as model
 
-SHM = 64 << 20
-"""Docker's default size of /dev/shm in bytes."""
+BRIDGE = "bridge"
+"""The network of a container that names none; Docker shows it for the mode `default` too."""
 
 
 def read_host_config(asked: HostConfig) -> model.HostSettings:
-    """Return the host settings that are asked for. Raises InvalidInput."""
+    """Return the host settings that are asked for. Raises InvalidInput, and NotBuilt for what netwright has not."""
+    missing = next(_missing(asked), None)
+    if missing is not None:
+        raise NotBuilt(f"{missing} not supported")
     return model.HostSettings(
         network_mode=asked.network_mode or "default",
         ports=read_bindings(asked.port_bindings),
         publish_all=asked.publish_all_ports,
         binds=tuple(asked.binds or ()),
-        mounts=tuple(_read_mount(mount) for mount in asked.mounts or ()),
+        mounts=tuple(read_mount(mount) for mount in asked.mounts or ()),
         tmpfs=asked.tmpfs or {},
         volumes_from=tuple(asked.volumes_from or ()),
         links=tuple(asked.links or ()),
@@ -44,7 +43,7 @@ def read_host_config(asked: HostConfig) -> model.HostSettings:
         security_options=tuple(asked.security_opt or ()),
         read_only=asked.readonly_rootfs,
         init=asked.init if isinstance(asked.init, bool) else None,
-        shm_size=asked.shm_size or SHM,
+        shm_size=asked.shm_size or SHM_SIZE,
         oom_score=asked.oom_score_adj,
         limits=_read_limits(asked),
         ulimits=tuple(model.Ulimit(name=u.name, soft=u.soft, hard=u.hard) for u in asked.ulimits),
@@ -54,13 +53,49 @@ def read_host_config(asked: HostConfig) -> model.HostSettings:
         uts_mode=asked.uts_mode,
         cgroup_parent=asked.cgroup_parent,
         runtime=asked.runtime,
-        console=_read_console(asked.console_size),
+        console=read_console(asked.console_size),
         container_id_file=asked.container_id_file,
     )
 
 
-def _read_console(size: list[int]) -> tuple[int, int]:
-    return (size[0], size[1]) if len(size) == 2 else (0, 0)
+def _missing(asked: HostConfig) -> Iterator[str]:
+    """Yield what is asked for and would change how a container runs, but cannot be had."""
+    if asked.log_config.type not in {"", "json-file"}:
+        yield f"the log driver {asked.log_config.type} is"
+    if asked.volume_driver not in {"", "local"}:
+        yield f"the volume driver {asked.volume_driver} is"
+    if asked.cgroupns_mode not in {"", "private"}:
+        yield f"the cgroup namespace mode {asked.cgroupns_mode} is"
+    if asked.userns_mode not in {"", "host"}:
+        yield f"the user namespace mode {asked.userns_mode} is"
+    if asked.isolation not in {"", "default"}:
+        yield f"the isolation {asked.isolation} is"
+    for present, words in (
+        (asked.device_requests, "requests for devices by capability (--gpus) are"),
+        (asked.device_cgroup_rules, "rules for devices that are not there yet (--device-cgroup-rule) are"),
+        (asked.storage_opt, "storage options (--storage-opt) are"),
+        (asked.cpu_realtime_period or asked.cpu_realtime_runtime, "real-time processor time (--cpu-rt-*) is"),
+        (asked.oom_kill_disable, "running on without memory (--oom-kill-disable) is"),
+        (_limits_disks(asked), "limits on reading and writing disks (--blkio-*, --device-*-bps, --device-*-iops) are"),
+    ):
+        if present:
+            yield words
+
+
+def _limits_disks(asked: HostConfig) -> bool:
+    return bool(
+        asked.blkio_weight
+        or asked.blkio_weight_device
+        or asked.blkio_device_read_bps
+        or asked.blkio_device_write_bps
+        or asked.blkio_device_read_iops
+        or asked.blkio_device_write_iops
+    )
+
+
+def read_console(size: list[int] | None) -> tuple[int, int]:
+    """Return rows and columns, both 0 where they are not given."""
+    return (size[0], size[1]) if size is not None and len(size) == 2 else (0, 0)
 
 
 def _read_restart(asked: RestartPolicy) -> model.RestartPolicy:
@@ -71,8 +106,6 @@ def _read_restart(asked: RestartPolicy) -> model.RestartPolicy:
             f"invalid restart policy: unknown policy '{asked.name}'; use one of 'no', 'always', "
             "'on-failure', or 'unless-stopped'"
         ) from None
-    if asked.maximum_retry_count and when is not model.RestartWhen.ON_FAILURE:
-        raise InvalidInput("invalid restart policy: maximum retry count can only be used with 'on-failure'")
     return model.RestartPolicy(when, asked.maximum_retry_count)
 
 
@@ -99,29 +132,6 @@ def _read_device(asked: Device) -> model.DeviceSpec:
     )
 
 
-def _read_mount(asked: Mount) -> model.MountSpec:
-    if asked.type not in {"bind", "volume", "tmpfs"}:
-        raise InvalidInput(f'invalid mount config for type "{asked.type}": mount type unknown')
-    if not asked.target:
-        raise InvalidInput(f'invalid mount config for type "{asked.type}": field Target must not be empty')
-    options = []
-    if asked.bind_options is not None and asked.bind_options.propagation:
-        options.append(asked.bind_options.propagation)
-    if asked.tmpfs_options is not None:
-        if asked.tmpfs_options.size_bytes:
-            options.append(f"size={asked.tmpfs_options.size_bytes}")
-        if asked.tmpfs_options.mode:
-            options.append(f"mode={asked.tmpfs_options.mode:o}")
-    return model.MountSpec(
-        type=asked.type,
-        target=asked.target,
-        source=asked.source if asked.type == "bind" else "",
-        volume=asked.source if asked.type == "volume" else "",
-        read_only=asked.read_only,
-        options=",".join(options),
-    )
-
-
 def show_host_config(host: model.HostSettings, runtime: str) -> HostConfig:
     """Return host settings with all of Docker's keys."""
     limits = host.limits
@@ -129,7 +139,7 @@ def show_host_config(host: model.HostSettings, runtime: str) -> HostConfig:
         binds=list(host.binds) or None,
         container_id_file=host.container_id_file,
         log_config=LogConfig(type="json-file"),
-        network_mode=host.network_mode,
+        network_mode=show_network_mode(host.network_mode),
         port_bindings=show_bindings(host.ports),
         restart_policy=RestartPolicy(name=str(host.restart.when), maximum_retry_count=host.restart.maximum),
         auto_remove=host.auto_remove,
@@ -152,7 +162,7 @@ def show_host_config(host: model.HostSettings, runtime: str) -> HostConfig:
         security_opt=list(host.security_options) or None,
         tmpfs=dict(host.tmpfs) or UNSET,
         uts_mode=host.uts_mode,
-        shm_size=host.shm_size or SHM,
+        shm_size=host.shm_size or SHM_SIZE,
         sysctls=dict(host.sysctls) or UNSET,
         runtime=host.runtime or runtime,
         cpu_shares=limits.cpu_shares,
@@ -168,9 +178,16 @@ def show_host_config(host: model.HostSettings, runtime: str) -> HostConfig:
         memory_swap=limits.memory_swap,
         pids_limit=limits.pids or None,
         ulimits=[Ulimit(name=u.name, hard=u.hard, soft=u.soft) for u in host.ulimits],
-        mounts=[_show_mount(mount) for mount in host.mounts] or UNSET,
+        mounts=[show_mount_wish(mount) for mount in host.mounts] or UNSET,
+        masked_paths=None if host.privileged else list(MASKED),
+        readonly_paths=None if host.privileged else list(READ_ONLY),
         init=host.init if host.init is not None else UNSET,
     )
+
+
+def show_network_mode(mode: str) -> str:
+    """Return a network mode as it is shown: what was left to the engine by the network's name."""
+    return BRIDGE if mode in {"", "default"} else mode
 
 
 def _show_device(device: model.DeviceSpec) -> Device:
@@ -178,14 +195,4 @@ def _show_device(device: model.DeviceSpec) -> Device:
         path_on_host=device.host_path,
         path_in_container=device.container_path,
         cgroup_permissions=device.permissions,
-    )
-
-
-def _show_mount(mount: model.MountSpec) -> Mount:
-    return Mount(
-        type=mount.type,
-        source=mount.source or mount.volume,
-        target=mount.target,
-        read_only=mount.read_only,
-        bind_options=BindOptions(propagation=mount.options) if mount.type == "bind" and mount.options else None,
     )

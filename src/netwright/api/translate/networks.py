@@ -1,25 +1,27 @@
 """Networks between JSON and facts. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_network
+from ipaddress import ip_interface
 
 from msgspec import UNSET
 
 from netwright.api.moments import rfc3339
-from netwright.api.versions import ENABLE_IPV4, STATUS, ApiVersion
+from netwright.api.versions import ENABLE_IPV4, ApiVersion
 from netwright.api.wire import networks as wire
 from netwright.controller.api import Attachment, NetworkRequest
 from netwright.errors import InvalidInput
 from netwright.model.addressing import ANY_SUBNET, IPAddress, IPNetwork, parse_address
 from netwright.model.network import Network, Pool
 
+_CIDR = re.compile(r"[0-9a-fA-F.:]+/[0-9]{1,3}")
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 
 
 def read_create(asked: wire.NetworkCreate, version: ApiVersion, defaults: Mapping[str, str]) -> NetworkRequest:
     """Return the network that is asked for; `defaults` are the daemon's options for the driver. Raises InvalidInput."""
-    ipam = asked.ipam or wire.Ipam(options={})
+    ipam = asked.ipam or wire.Ipam()
     options = {**defaults, **asked.options}
     ipv4 = asked.enable_ipv4 if version >= ENABLE_IPV4 else None
     return NetworkRequest(
@@ -85,15 +87,17 @@ def _read_pool(config: wire.IpamConfig, faults: list[str]) -> Pool | None:
 
 
 def _network(text: str, what: str, faults: list[str]) -> IPNetwork | None:
+    if _CIDR.fullmatch(text) is None:
+        faults.append(f"invalid {what} {text}: invalid CIDR block notation")
+        return None
     try:
-        loose = ip_network(text, strict=False)
+        whole = ip_interface(text)
     except ValueError:
         faults.append(f"invalid {what} {text}: invalid CIDR block notation")
         return None
-    address = text.partition("/")[0]
-    if str(loose.network_address) != address and loose.network_address != parse_address(address):
-        faults.append(f"invalid {what} {text}: it should be {loose}")
-    return loose
+    if whole.ip != whole.network.network_address:
+        faults.append(f"invalid {what} {text}: it should be {whole.network}")
+    return whole.network
 
 
 def _address(text: str, what: str, faults: list[str]) -> IPAddress | None:
@@ -106,13 +110,8 @@ def _address(text: str, what: str, faults: list[str]) -> IPAddress | None:
         return None
 
 
-def show_network(
-    network: Network,
-    version: ApiVersion,
-    attachments: Sequence[Attachment] = (),
-    usage: Mapping[IPNetwork, tuple[int, int]] | None = None,
-) -> wire.NetworkShown:
-    """Return a network; with `attachments` and `usage` as inspected, without as in the list."""
+def show_network(network: Network, version: ApiVersion, attachments: Sequence[Attachment] = ()) -> wire.NetworkShown:
+    """Return a network; with `attachments` as inspected, without as in the list."""
     return wire.NetworkShown(
         name=network.name,
         id=network.id,
@@ -134,7 +133,6 @@ def show_network(
         containers={item.sandbox.owner: _show_container(item) for item in attachments if item.sandbox.open},
         options=dict(network.options),
         labels=dict(network.labels),
-        status=_show_usage(usage) if usage is not None and version >= STATUS else UNSET,
     )
 
 
@@ -157,15 +155,3 @@ def _show_container(item: Attachment) -> wire.NetworkContainer:
         ipv4_address=str(endpoint.ipv4 or ""),
         ipv6_address=str(endpoint.ipv6 or ""),
     )
-
-
-def _show_usage(usage: Mapping[IPNetwork, tuple[int, int]]) -> wire.NetworkStatus:
-    subnets = {
-        str(subnet): wire.SubnetStatus(ips_in_use=min(taken, _MOST), dynamic_ips_available=min(free, _MOST))
-        for subnet, (taken, free) in usage.items()
-    }
-    return wire.NetworkStatus(ipam=wire.IpamStatus(subnets=subnets))
-
-
-_MOST = (1 << 64) - 1
-"""The largest count that Go's clients can read."""

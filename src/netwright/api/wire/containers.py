@@ -58,6 +58,7 @@ class VolumeOptions(Shape, kw_only=True, omit_defaults=True):
 
     no_copy: bool = False
     labels: dict[str, str] = field(default_factory=dict)
+    subpath: str = ""
 
 
 class TmpfsOptions(Shape, kw_only=True, omit_defaults=True):
@@ -179,6 +180,12 @@ class Config(Shape, kw_only=True):
     stop_timeout: int | UnsetType | None = UNSET
 
 
+class Healthcheck(Shape, kw_only=True):
+    """How a container's health is to be watched."""
+
+    test: list[str] = field(default_factory=list)
+
+
 class NetworkingConfig(Shape, kw_only=True):
     """The endpoints asked for at creation, in the order of the document."""
 
@@ -188,6 +195,7 @@ class NetworkingConfig(Shape, kw_only=True):
 class ContainerCreate(Config, kw_only=True):
     """The body of POST /containers/create."""
 
+    healthcheck: Healthcheck | None = None
     host_config: HostConfig = field(default_factory=HostConfig)
     networking_config: NetworkingConfig = field(default_factory=NetworkingConfig)
 
@@ -346,7 +354,7 @@ class Waited(Shape, kw_only=True):
     """The answer to POST /containers/{id}/wait."""
 
     status_code: int
-    error: WaitError | None = None
+    error: WaitError | UnsetType = UNSET
 
 
 class ContainersPruned(Shape, kw_only=True):
@@ -356,58 +364,11 @@ class ContainersPruned(Shape, kw_only=True):
     space_reclaimed: int
 
 
-class ExecCreate(Shape, kw_only=True):
-    """The body of POST /containers/{id}/exec."""
+class PathShown(Shape, kw_only=True):
+    """What lies at a path in a container, as the header X-Docker-Container-Path-Stat has it."""
 
-    user: str = ""
-    privileged: bool = False
-    tty: bool = False
-    console_size: list[int] | None = None
-    attach_stdin: bool = False
-    attach_stderr: bool = False
-    attach_stdout: bool = False
-    detach: bool = False
-    detach_keys: str = ""
-    env: list[str] = field(default_factory=list)
-    working_dir: str = ""
-    cmd: list[str] = field(default_factory=list)
-
-
-class ExecStart(Shape, kw_only=True):
-    """The body of POST /exec/{id}/start."""
-
-    detach: bool = False
-    tty: bool = False
-    console_size: list[int] | None = None
-
-
-class Created(Shape, kw_only=True):
-    """The id of something new."""
-
-    id: str
-
-
-class ProcessConfig(Shape, kw_only=True):
-    """The process of an execution; these keys alone are lower case in Docker's API."""
-
-    tty: bool = field(name="tty")
-    entrypoint: str = field(name="entrypoint")
-    arguments: list[str] = field(name="arguments")
-    privileged: bool = field(name="privileged")
-    user: str | UnsetType = field(default=UNSET, name="user")
-
-
-class ExecShown(Shape, kw_only=True):
-    """An execution as inspected."""
-
-    id: str = field(name="ID")
-    running: bool
-    exit_code: int | None
-    process_config: ProcessConfig
-    open_stdin: bool
-    open_stderr: bool
-    open_stdout: bool
-    can_remove: bool
-    container_id: str = field(name="ContainerID")
-    detach_keys: str
-    pid: int
+    name: str = field(name="name")
+    size: int = field(name="size")
+    mode: int = field(name="mode")
+    mtime: str = field(name="mtime")
+    link_target: str = field(name="linkTarget")

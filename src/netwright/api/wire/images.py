@@ -16,7 +16,7 @@ class ImageSummary(Shape, kw_only=True):
     created: int
     size: int
     shared_size: int = -1
-    virtual_size: int
+    virtual_size: int | UnsetType = UNSET
     labels: dict[str, str] | None
     containers: int = -1
 
@@ -49,7 +49,7 @@ class ImageShown(Shape, kw_only=True):
     architecture: str
     os: str
     size: int
-    virtual_size: int
+    virtual_size: int | UnsetType = UNSET
     graph_driver: GraphDriver
     root_fs: RootFs = field(name="RootFS")
     metadata: Metadata = field(default_factory=Metadata)
@@ -106,36 +106,8 @@ class AuthConfig(Shape, kw_only=True):
     identitytoken: str = field(default="", name="identitytoken")
 
 
-class VolumeCreate(Shape, kw_only=True):
-    """The body of POST /volumes/create."""
+class BuildCachePruned(Shape, kw_only=True):
+    """The answer to POST /build/prune, where there is no build cache."""
 
-    name: str = ""
-    driver: str = "local"
-    driver_opts: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-
-
-class VolumeShown(Shape, kw_only=True):
-    """A volume."""
-
-    created_at: str
-    driver: str = "local"
-    labels: dict[str, str] | None
-    mountpoint: str
-    name: str
-    options: dict[str, str] | None
-    scope: str = "local"
-
-
-class VolumesShown(Shape, kw_only=True):
-    """The list of volumes."""
-
-    volumes: list[VolumeShown]
-    warnings: list[str] | None = None
-
-
-class VolumesPruned(Shape, kw_only=True):
-    """The answer to POST /volumes/prune."""
-
-    volumes_deleted: list[str] | None
-    space_reclaimed: int
+    caches_deleted: list[str] | None = None
+    space_reclaimed: int = 0

@@ -64,25 +64,6 @@ class NetworkContainer(Shape, kw_only=True):
     ipv6_address: str = field(default="", name="IPv6Address")
 
 
-class SubnetStatus(Shape, kw_only=True):
-    """How full a subnet is."""
-
-    ips_in_use: int = field(name="IPsInUse")
-    dynamic_ips_available: int = field(name="DynamicIPsAvailable")
-
-
-class IpamStatus(Shape, kw_only=True):
-    """How full a network's subnets are."""
-
-    subnets: dict[str, SubnetStatus]
-
-
-class NetworkStatus(Shape, kw_only=True):
-    """What is so now of a network (API 1.52)."""
-
-    ipam: IpamStatus = field(name="IPAM")
-
-
 class NetworkShown(Shape, kw_only=True):
     """A network in a list or an inspection."""
 
@@ -102,7 +83,6 @@ class NetworkShown(Shape, kw_only=True):
     containers: dict[str, NetworkContainer] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    status: NetworkStatus | UnsetType = UNSET
 
 
 class EndpointIpam(Shape, kw_only=True, omit_defaults=True):

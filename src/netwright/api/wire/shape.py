@@ -1,9 +1,10 @@
 """The base of all JSON shapes, and how Go's leniency is met when reading them.
 
 Go's decoder matches keys without regard to case and takes null for an absent value; clients rely on both. `decode`
-does the same before msgspec checks the types exactly.
+brings a document into order by the shape that it should have, then msgspec checks the types exactly.
 """
 
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -31,17 +32,16 @@ def decode(kind: type[T], data: bytes) -> T:
             raise InvalidInput("unexpected content after JSON") from None
         raise InvalidInput(f"invalid JSON: {error}") from None
     try:
-        return msgspec.convert(_tidy(kind, loose), kind)
+        return msgspec.convert(_tidy(kind, {} if loose is None else loose), kind)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"invalid JSON: {error}") from None
 
 
 def _tidy(kind: Any, value: Any) -> Any:
-    """Return a value with the keys that a shape has, nulls left out."""
+    """Return a value with the keys that its shape has, in its spelling; what is null is as if it were not there."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {types.UnionType, typing.Union}:
-        inner = [member for member in arguments if member is not types.NoneType]
-        return None if value is None else _tidy(inner[0], value)
+        return None if value is None else _tidy(_among(arguments, value), value)
     if isinstance(value, dict):
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return _tidy_object(kind, value)
@@ -49,19 +49,35 @@ def _tidy(kind: Any, value: Any) -> Any:
         return {key: _tidy(item, entry) for key, entry in value.items()}
     if isinstance(value, list) and arguments:
         return [_tidy(arguments[0], entry) for entry in value]
+    if value is None and isinstance(kind, type) and kind is not types.NoneType:
+        # An entry of a list or a map: Go keeps it with its type's zero value.
+        return {} if issubclass(kind, msgspec.Struct) else kind()
     return value
 
 
+def _among(kinds: tuple[Any, ...], value: Any) -> Any:
+    """Return the member of a union that a value means: the container for a container, else whatever comes first."""
+    wanted = [kind for kind in kinds if kind not in {types.NoneType, msgspec.UnsetType}]
+    if isinstance(value, str) and str in wanted:
+        return str
+    return wanted[0]
+
+
 def _tidy_object(kind: type[msgspec.Struct], value: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.encode_name.lower(): field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     tidy = {}
     for key, entry in value.items():
-        field = names.get(key.lower())
+        field = fields.get(key.lower())
         if field is not None and entry is not None:
             tidy[field.encode_name] = _tidy(field.type, entry)
     return tidy
 
 
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name.lower(): field for field in msgspec.structs.fields(kind)}
+
+
 def encode(value: object) -> bytes:
-    """Return a shape as JSON."""
-    return msgspec.json.encode(value)
+    """Return a shape as JSON, on a line of its own as Go's encoder has it."""
+    return msgspec.json.encode(value) + b"\n"

@@ -1,6 +1,6 @@
 """JSON shapes of the engine itself."""
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from netwright.api.wire.shape import Shape
 
@@ -26,19 +26,19 @@ class Platform(Shape, kw_only=True):
 
 
 class Version(Shape, kw_only=True):
-    """The answer to GET /version."""
+    """The answer to GET /version; commit, build time and Go's version mean nothing here and are empty."""
 
     platform: Platform
     components: list[Component]
     version: str
     api_version: str
     min_api_version: str = field(name="MinAPIVersion")
-    git_commit: str
-    go_version: str
+    git_commit: str = ""
+    go_version: str = ""
     os: str
     arch: str
     kernel_version: str
-    build_time: str
+    build_time: str = ""
 
 
 class Plugins(Shape, kw_only=True):
@@ -46,7 +46,7 @@ class Plugins(Shape, kw_only=True):
 
     volume: list[str]
     network: list[str]
-    authorization: list[str] | None
+    authorization: list[str] | None = None
     log: list[str]
 
 
@@ -61,7 +61,7 @@ class FirewallBackend(Shape, kw_only=True):
     """Who filters."""
 
     driver: str
-    info: list[list[str]] = field(default_factory=list)
+    info: list[list[str]] | UnsetType = UNSET
 
 
 class RuntimeShown(Shape, kw_only=True):
@@ -70,11 +70,22 @@ class RuntimeShown(Shape, kw_only=True):
     path: str = field(name="path")
 
 
-class RegistryConfig(Shape, kw_only=True):
-    """Which registries are spoken to without TLS."""
+class Index(Shape, kw_only=True):
+    """A registry that names may leave out."""
 
-    insecure_registry_cidrs: list[str] = field(name="InsecureRegistryCIDRs")
-    index_configs: dict[str, str] = field(default_factory=dict)
+    name: str
+    mirrors: list[str] = field(default_factory=list)
+    secure: bool = True
+    official: bool = True
+
+
+class RegistryConfig(Shape, kw_only=True):
+    """Which registries are known, and which are spoken to without TLS."""
+
+    insecure_registry_cidrs: list[str] = field(
+        default_factory=lambda: ["::1/128", "127.0.0.0/8"], name="InsecureRegistryCIDRs"
+    )
+    index_configs: dict[str, Index] = field(default_factory=lambda: {"docker.io": Index(name="docker.io")})
     mirrors: list[str] | None = None
 
 
@@ -90,10 +101,9 @@ class Swarm(Shape, kw_only=True):
 
 
 class Commit(Shape, kw_only=True):
-    """The version of a program that the engine uses."""
+    """The version of a program that Docker is built with; here they are the system's own."""
 
     id: str = field(default="", name="ID")
-    expected: str = ""
 
 
 class Info(Shape, kw_only=True):
@@ -102,11 +112,11 @@ class Info(Shape, kw_only=True):
     id: str = field(name="ID")
     containers: int
     containers_running: int
-    containers_paused: int
+    containers_paused: int = 0
     containers_stopped: int
     images: int
     driver: str
-    driver_status: list[list[str]]
+    driver_status: list[list[str]] = field(default_factory=list)
     plugins: Plugins
     memory_limit: bool
     swap_limit: bool
@@ -116,66 +126,45 @@ class Info(Shape, kw_only=True):
     cpu_set: bool = field(name="CPUSet")
     pids_limit: bool
     ipv4_forwarding: bool = field(name="IPv4Forwarding")
-    bridge_nf_iptables: bool
-    bridge_nf_ip6tables: bool = field(name="BridgeNfIp6tables")
+    bridge_nf_iptables: bool | UnsetType = UNSET
+    bridge_nf_ip6tables: bool | UnsetType = field(default=UNSET, name="BridgeNfIp6tables")
     debug: bool
     n_fd: int
-    oom_kill_disable: bool
+    oom_kill_disable: bool = False
     n_goroutines: int
     system_time: str
-    logging_driver: str
-    cgroup_driver: str
+    logging_driver: str = "json-file"
+    cgroup_driver: str = "cgroupfs"
     cgroup_version: str
     n_events_listener: int
     kernel_version: str
     operating_system: str
     os_version: str = field(name="OSVersion")
-    os_type: str = field(name="OSType")
+    os_type: str = field(default="linux", name="OSType")
     architecture: str
-    index_server_address: str
-    registry_config: RegistryConfig
+    index_server_address: str = "https://index.docker.io/v1/"
+    registry_config: RegistryConfig = field(default_factory=RegistryConfig)
     ncpu: int = field(name="NCPU")
     mem_total: int
-    generic_resources: list[str] | None
+    generic_resources: list[str] | None = None
     docker_root_dir: str
-    http_proxy: str
-    https_proxy: str
-    no_proxy: str
+    http_proxy: str = ""
+    https_proxy: str = ""
+    no_proxy: str = ""
     name: str
     labels: list[str]
-    experimental_build: bool
+    experimental_build: bool = False
     server_version: str
     runtimes: dict[str, RuntimeShown]
     default_runtime: str
-    swarm: Swarm
+    swarm: Swarm = field(default_factory=Swarm)
     live_restore_enabled: bool
-    isolation: str
-    init_binary: str
-    containerd_commit: Commit
-    runc_commit: Commit
-    init_commit: Commit
-    security_options: list[str]
-    default_address_pools: list[AddressPool] | None
-    firewall_backend: FirewallBackend
-    warnings: list[str] | None
-
-
-class Actor(Shape, kw_only=True):
-    """Whom an event is about."""
-
-    id: str = field(name="ID")
-    attributes: dict[str, str]
-
-
-class EventShown(Shape, kw_only=True):
-    """An event; the lower-case keys are of Docker's oldest form."""
-
-    status: str = field(default="", name="status")
-    id: str = field(default="", name="id")
-    origin: str = field(default="", name="from")
-    type: str
-    action: str
-    actor: Actor
-    scope: str = field(default="local", name="scope")
-    time: int = field(name="time")
-    time_nano: int = field(name="timeNano")
+    isolation: str = ""
+    init_binary: str = "docker-init"
+    containerd_commit: Commit = field(default_factory=Commit)
+    runc_commit: Commit = field(default_factory=Commit)
+    init_commit: Commit = field(default_factory=Commit)
+    security_options: list[str] = field(default_factory=lambda: ["name=cgroupns"])
+    default_address_pools: list[AddressPool] | UnsetType = UNSET
+    firewall_backend: FirewallBackend | UnsetType = UNSET
+    warnings: list[str] | None = None
