@@ -192,7 +192,14 @@ class Engine:
         return self._checked(self._send(method, self._path(path, query), body, producer))
 
     def upgrade(self, path: str, query: Query | None = None, body: Json = None) -> Upgraded:
-        """Ask for a raw stream in both directions (Docker's hijacking: 101, or 200 by older engines)."""
+        """Ask for a raw stream in both directions (Docker's hijacking: 101, or 200 by older engines).
+
+        Raises CommandFailed over TLS: Python's TLS sockets cannot close one direction, so input would never end.
+        """
+        if self.address.tls is not None:
+            raise CommandFailed(
+                "attaching over TLS is not supported: do it on the engine's own machine, or use -d and then logs -f"
+            )
         target = self._path(path, query)
         headers = {"Connection": "Upgrade", "Upgrade": "tcp", **_body_headers(body)}
         with self._connection() as connection:
