@@ -241,11 +241,9 @@ class Lab:
             addresses = (f"addr add {place.addresses[v]}/{LENGTH[v]} dev eth0{NODAD[v]}" for v in (4, 6))
             routes = (f"route add {DEFAULT[v]} via {gateway[v]}" for v in (4, 6))
             self._ip(place, "link set lo up", *addresses, "link set eth0 up", *routes)
-        for version, addresses in ((4, (WAN, SECOND)), (6, (WAN, SECOND))):
-            self._ip(
-                self.host, *(f"addr add {a[version]}/{LENGTH[version]} dev wan{NODAD[version]}" for a in addresses)
-            )
-            self._ip(self.host, f"addr add {FAR[version]}/{LENGTH[version]} dev far{NODAD[version]}")
+        for v in (4, 6):
+            own = (("wan", WAN), ("wan", SECOND), ("far", FAR))
+            self._ip(self.host, *(f"addr add {address[v]}/{LENGTH[v]} dev {link}{NODAD[v]}" for link, address in own))
         self.sysctl(self.host, "ipv4/ip_forward", "1")
         self.sysctl(self.host, "ipv6/conf/all/forwarding", "1")
         for bridge in BRIDGES.values():
@@ -317,16 +315,13 @@ class Lab:
             self._listeners[key] = listener
         return self._listeners[key]
 
-    def connect(self, sender: Place, address: str, port: int, *, patience: float = PATIENCE) -> socket.socket | None:
-        """Return a connection, or None where nothing answers; raises ConnectionRefusedError."""
+    def connect(self, sender: Place, address: str, port: int) -> socket.socket:
+        """Return a connection. Raises ConnectionRefusedError, and TimeoutError where nothing answers."""
         with self.inside(sender):
             client = socket.socket(_family(address), socket.SOCK_STREAM)
-        client.settimeout(patience)
+        client.settimeout(PATIENCE)
         try:
             client.connect((address, port))
-        except TimeoutError:
-            client.close()
-            return None
         except OSError:
             client.close()
             raise
@@ -335,18 +330,24 @@ class Lab:
     def seen_by(self, receiver: Place, port: int, sender: Place, address: str, to_port: int) -> str:
         """Connect, and return the address that the receiver sees the connection come from."""
         listener = self.listen(receiver, ANY[ip_address(address).version], port)
-        client = self.connect(sender, address, to_port)
-        assert client is not None, f"{sender.name} gets no answer from {address} port {to_port}"
-        with client, listener.accept()[0] as served:
+        with self.connect(sender, address, to_port), listener.accept()[0] as served:
             return str(served.getpeername()[0])
 
-    def is_silent(self, sender: Place, address: str, port: int) -> bool:
-        """Tell whether nothing answers, not even a refusal."""
-        client = self.connect(sender, address, port, patience=SILENCE)
-        if client is None:
-            return True
-        client.close()
-        return False
+    def assert_silent(self, *attempts: tuple[Place, str, int]) -> None:
+        """Attempt to connect, all at once, and assert that none is answered, not even by a refusal."""
+        pending: dict[int, tuple[socket.socket, str]] = {}
+        poll = select.poll()
+        for sender, address, port in attempts:
+            with self.inside(sender):
+                client = socket.socket(_family(address), socket.SOCK_STREAM)
+            client.setblocking(False)
+            client.connect_ex((address, port))
+            pending[client.fileno()] = client, f"{sender.name} to {address} port {port}"
+            poll.register(client, select.POLLOUT)
+        answered = [pending[descriptor][1] for descriptor, _ in poll.poll(SILENCE * 1000)]
+        for client, _ in pending.values():
+            client.close()
+        assert not answered
 
     def ask(self, sender: Place, address: str, port: int, listener: socket.socket) -> str:
         """Send a datagram and get it answered; return the address that the receiver sees it come from."""

@@ -71,10 +71,8 @@ def test_the_kernel_leaves_ipv6_loopback_to_the_relay(lab: Lab) -> None:
         pytest.skip("127.0.0.1 is translated")
     for port in (8080, 8082):
         relay = lab.listen(lab.host, "::1", port)
-        client = lab.connect(lab.host, "::1", port)
-        assert client is not None
-        client.close()
-        relay.accept()[0].close()
+        with lab.connect(lab.host, "::1", port), relay.accept()[0]:
+            pass
 
 
 def test_a_container_on_another_bridge_reaches_it_by_the_host(lab: Lab, bridge_nf: None) -> None:
