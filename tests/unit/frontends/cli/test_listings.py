@@ -157,4 +157,4 @@ def test_published_ports_are_listed_by_number(engine: FakeEngine) -> None:
     assert netwright(engine, "port", "web").lines == ["80/tcp -> 0.0.0.0:8080", "443/tcp -> [::1]:8443"]
     assert netwright(engine, "port", "web", "80").lines == ["0.0.0.0:8080"]
     missing = netwright(engine, "port", "web", "81")
-    assert (missing.code, missing.err) == (1, "Error: No public port '81/tcp' published for web\n")
+    assert (missing.code, missing.err) == (1, "Error: No public port '81' published for web\n")

@@ -20,7 +20,7 @@ def _port(call: Call) -> int:
         key = f"{number}/{protocol or 'tcp'}"
         hosts = [_host(binding) for binding in items(bound, key)]
         if not hosts:
-            raise CommandFailed(f"Error: No public port '{key}' published for {name}")
+            raise CommandFailed(f"Error: No public port '{wanted[0]}' published for {name}")
     else:
         hosts = [f"{key} -> {_host(binding)}" for key in bound for binding in items(bound, key)]
     for line in sorted(hosts, key=natural):
