@@ -172,6 +172,21 @@ async def converse(stream: RawStream, session: Session, *, stdin: bool) -> web.S
     return response
 
 
+async def apologise(stream: RawStream, error: NetwrightError, *, tty: bool) -> web.StreamResponse:
+    """Say in a stream why there is nothing to join, and end it."""
+    await _say(stream, error, tty=tty)
+    stream.close()
+    response = Hijacked()
+    response.force_close()
+    return response
+
+
+async def _say(stream: RawStream, error: NetwrightError, *, tty: bool) -> None:
+    # The head is gone, so the reason is said where the user looks: in the output.
+    text = f"{error}\r\n".encode()
+    await stream.write(text if tty else frame(STDERR, text))
+
+
 async def _feed(stream: RawStream, session: Session) -> None:
     while data := await stream.read():
         await session.write(data)
@@ -188,6 +203,4 @@ async def _tell(stream: RawStream, session: Session) -> None:
         async for piece in session.output():
             await stream.write(piece.data if session.tty else frame(piece.stream, piece.data))
     except NetwrightError as error:
-        # The head is gone, so the reason is said where the user looks: in the output.
-        text = f"{error}\r\n".encode()
-        await stream.write(text if session.tty else frame(STDERR, text))
+        await _say(stream, error, tty=session.tty)

@@ -237,6 +237,9 @@ class Executions(Protocol):
     async def create(self, reference: str, request: ExecRequest) -> Exec:
         """Prepare an execution. Raises Conflict where the container does not run."""
 
+    def check(self, identity: str) -> None:
+        """Raise what keeps it from being started: NotFound, or Conflict where it has been, or its container is down."""
+
     async def start(self, identity: str, *, detach: bool = False) -> Session | None:
         """Start it once, and return the client's session unless it is to run detached."""
 

@@ -88,15 +88,21 @@ class Executions:
         self._announcements.container(f"exec_create: {' '.join(request.arguments)}", row, execID=state.id)
         return state
 
-    async def start(self, identity: str, *, detach: bool = False) -> Session | None:
-        """Start an execution once."""
+    def check(self, identity: str) -> None:
+        """Raise what keeps an execution from being started: NotFound, Conflict."""
         known = self._find(identity)
-        request = known.state.request
         row = self._rows.present(known.state.container)
         if known.started:
             raise Conflict(f"exec {known.state.id} has already been started")
         if row.state.status is not Status.RUNNING:
             raise Conflict(f"container {row.id} is not running")
+
+    async def start(self, identity: str, *, detach: bool = False) -> Session | None:
+        """Start an execution once."""
+        self.check(identity)
+        known = self._find(identity)
+        request = known.state.request
+        row = self._rows.present(known.state.container)
         known.started = True
         session = None
         if not detach:

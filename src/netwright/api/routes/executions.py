@@ -3,13 +3,14 @@
 from aiohttp import web
 
 from netwright.api.call import Call, answer, empty
-from netwright.api.hijack import converse, stream_type, take_over
+from netwright.api.hijack import apologise, converse, stream_type, take_over
 from netwright.api.routes.table import Route
 from netwright.api.signature import SIGNATURE
 from netwright.api.translate.executions import read_exec, show_exec
 from netwright.api.translate.hostconfig import read_console
 from netwright.api.wire import exec as wire
 from netwright.containers.api import Executions
+from netwright.errors import NetwrightError
 
 
 class ExecutionRoutes:
@@ -37,13 +38,21 @@ class ExecutionRoutes:
         """Start an execution, and join the client to it unless it is to run detached."""
         asked = await call.body(wire.ExecStart, optional=True)
         request = self._executions.get(call["id"]).request
-        session = await self._executions.start(call["id"], detach=asked.detach)
-        if session is None:
+        self._executions.check(call["id"])
+        if asked.detach:
+            await self._executions.start(call["id"], detach=True)
             return empty(200)
-        rows, columns = read_console(asked.console_size)
-        if request.tty and rows and columns and (rows, columns) != request.console:
-            await self._executions.resize(call["id"], rows=rows, columns=columns)
-        stream = take_over(call.request, stream_type(call.version, tty=session.tty), SIGNATURE)
+        # The head goes out before the process starts: a client may lose output that comes in one piece with it, as the
+        # docker SDK for Python does. What then fails is said in the stream, as Docker's daemon does.
+        stream = take_over(call.request, stream_type(call.version, tty=request.tty), SIGNATURE)
+        try:
+            session = await self._executions.start(call["id"])
+            assert session is not None, "it is not to run detached"
+            rows, columns = read_console(asked.console_size)
+            if request.tty and rows and columns and (rows, columns) != request.console:
+                await self._executions.resize(call["id"], rows=rows, columns=columns)
+        except NetwrightError as error:
+            return await apologise(stream, error, tty=request.tty)
         return await converse(stream, session, stdin=request.attach_stdin)
 
     async def resize(self, call: Call) -> web.StreamResponse:
