@@ -15,19 +15,19 @@ class NetworkEvents:
         self._bus = bus
 
     def created(self, network: Network) -> None:
-        """A network was made."""
+        """Tell that a network was made."""
         self._say("create", network)
 
     def destroyed(self, network: Network) -> None:
-        """A network was removed."""
+        """Tell that a network was removed."""
         self._say("destroy", network)
 
     def connected(self, attachment: Attachment) -> None:
-        """An endpoint is on its network."""
+        """Tell that an endpoint is on its network."""
         self._say("connect", attachment.network, container=attachment.sandbox.owner)
 
     def disconnected(self, attachment: Attachment) -> None:
-        """An endpoint has left its network."""
+        """Tell that an endpoint has left its network."""
         self._say("disconnect", attachment.network, container=attachment.sandbox.owner)
 
     def _say(self, action: str, network: Network, **more: str) -> None:

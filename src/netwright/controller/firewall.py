@@ -10,9 +10,12 @@ from contextlib import asynccontextmanager
 from netwright.controller.locks import SharedLock
 from netwright.controller.state import State
 from netwright.drivers.api import Driver
+from netwright.firewall import forward_guard
 from netwright.firewall.api import Backend, Listings
 from netwright.firewall.intent import Intent
+from netwright.host.ops import NftTransaction
 from netwright.host.protocol import Host
+from netwright.host.queries import NftTables
 
 
 class Firewall:
@@ -58,6 +61,10 @@ class Firewall:
         """Remove everything of ours."""
         async with self._lock.alone():
             await self._host.do(self._backend.uninstall(await self._listings()))
+            tables = await self._host.ask(NftTables())
+            shared = f"inet {forward_guard.TABLE}"
+            if shared in tables and not any(name.startswith("inet netwright-") for name in tables if name != shared):
+                await self._host.do([NftTransaction(commands=f"delete table {shared}")])
 
     async def _listings(self) -> Listings:
         return {query: await self._host.ask(query) for query in self._backend.wants}

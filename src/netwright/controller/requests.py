@@ -60,5 +60,6 @@ def check_together(networks: Sequence[Network]) -> None:
         )
     if HOST in names:
         raise InvalidInput(
-            "container sharing network namespace with another container or host cannot be connected to any other network"
+            "container sharing network namespace with another container or host cannot be connected to any other "
+            "network"
         )

@@ -135,7 +135,7 @@ class Sandboxes:
 
     async def _open(self, attempt: Transaction, row: Sandbox, wanted: Sequence[Attachment]) -> None:
         granted = await self._with.publishing.grant(attempt, row, choose(wanted), wanted)
-        rows = [replace(row, open=True), *(item.endpoint for item in granted)]
+        rows: list[Row] = [replace(row, open=True), *(item.endpoint for item in granted)]
         first: list[Op] = []
         netns = self.path(row.id)
         if row.kind is SandboxKind.OWN:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from netwright.firewall import forward_guard
 from netwright.firewall.intent import (
     EndpointIntent,
     GatewayMode,
@@ -17,7 +18,10 @@ from netwright.host.ops import NftTransaction
 
 @dataclass(frozen=True, slots=True, order=True)
 class Element:
-    """An element of a set, or of a map where it has a value. `family` is that of its table: inet or bridge."""
+    """An element of a set, or of a map where it has a value.
+
+    `family` tells its table: ours of the families inet and bridge, or `guard` for the one that engines share.
+    """
 
     family: str
     set: str
@@ -37,8 +41,13 @@ def commands(verb: str, table: str, elements: Iterable[Element]) -> list[str]:
     """Return one nft command for each set or map that is touched."""
     groups = groupby(sorted(elements), key=lambda element: (element.family, element.set))
     return [
-        f"{verb} element {family} {table} {name} {{ {', '.join(map(str, group))} }}" for (family, name), group in groups
+        f"{verb} element {_place(family, table)} {name} {{ {', '.join(map(str, group))} }}"
+        for (family, name), group in groups
     ]
+
+
+def _place(family: str, table: str) -> str:
+    return f"inet {forward_guard.TABLE}" if family == "guard" else f"{family} {table}"
 
 
 def removal(table: str) -> list[str]:
@@ -79,6 +88,7 @@ def _quoted(name: str) -> str:
 def _network(intent: NetworkIntent) -> Iterator[Element]:
     version, bridge, subnet = intent.subnet.version, _quoted(intent.bridge), str(intent.subnet)
     yield Element("inet", "bridges", bridge)
+    yield Element("guard", "bridges", bridge)
     yield Element("inet", "same", f"{bridge} . {bridge}")
     yield Element("inet", f"own{version}", f"{bridge} . {subnet}")
     if intent.internal:

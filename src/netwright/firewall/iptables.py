@@ -14,6 +14,7 @@ nobody else where it was us who switched forwarding on. The policy of FORWARD is
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import ClassVar
 
+from netwright.firewall import forward_guard
 from netwright.firewall.api import FirewallSettings, Listings
 from netwright.firewall.docker_user import CHAIN as DOCKER_USER
 from netwright.firewall.docker_user import has_chain
@@ -56,8 +57,9 @@ class IptablesBackend:
     def install(self, intents: Collection[Intent], found: Listings) -> Sequence[Op]:
         """Return what makes exactly these intents true, one transaction a table, and the tables beside them."""
         lines = [
+            *forward_guard.commands(self._settings),
             *removal(self._table),
-            guard_table(self._table, self._settings),
+            guard_table(self._table),
             bridge_table(self._table),
             *commands("add", self._table, self._beside(intents)),
         ]

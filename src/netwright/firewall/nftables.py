@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar
 
-from netwright.firewall import docker_user
+from netwright.firewall import docker_user, forward_guard
 from netwright.firewall.api import FirewallSettings, Listings
 from netwright.firewall.elements import Element, commands, elements_of, removal, transition
 from netwright.firewall.intent import Intent
@@ -30,6 +30,7 @@ class NftablesBackend:
     def install(self, intents: Collection[Intent], found: Listings) -> Sequence[Op]:
         """Return one transaction that replaces both tables as a whole, and what the admin's own chain needs."""
         lines = [
+            *forward_guard.commands(self._settings),
             *removal(self._table),
             inet_table(self._table, self._settings),
             bridge_table(self._table),

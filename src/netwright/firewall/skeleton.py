@@ -82,16 +82,6 @@ def _both(template: str) -> str:
     return "".join(template.format(**_NAMES[version]).strip("\n") + "\n" for version in (4, 6))
 
 
-def _guards(settings: FirewallSettings) -> str:
-    """Return what keeps the host from being a router for others where it was us who switched forwarding on."""
-    reason = 'drop comment "forwarding is on for the bridges only"'
-    rules = ""
-    for nf, guarded in (("ipv4", settings.guard_forwarding4), ("ipv6", settings.guard_forwarding6)):
-        if guarded:
-            rules += f"\t\tmeta nfproto {nf} iifname != @bridges oifname != @bridges {reason}\n"
-    return rules
-
-
 def inet_table(name: str, settings: FirewallSettings) -> str:
     """Return the table of the inet family."""
     relayed = '\t\tip daddr 127.0.0.0/8 return comment "served by the relay"\n' if settings.proxied else ""
@@ -127,7 +117,7 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 		type filter hook forward priority 0; policy accept;
 		oifname @bridges goto inward
 		iifname @bridges goto outward
-{_guards(settings)}	}}
+	}}
 
 	chain inward {{
 		ct state established,related accept comment "replies"
@@ -150,7 +140,7 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 """
 
 
-def guard_table(name: str, settings: FirewallSettings) -> str:
+def guard_table(name: str) -> str:
     """Return the table of the inet family that stands beside Docker's chains in iptables: what those lack."""
     return f"""table inet {name} {{
 	set bridges {{ type ifname; }}
@@ -159,9 +149,5 @@ def guard_table(name: str, settings: FirewallSettings) -> str:
 		type filter hook prerouting priority -300; policy accept;
 		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
 	}}
-
-	chain forward {{
-		type filter hook forward priority 0; policy accept;
-{_guards(settings)}	}}
 }}
 """

@@ -62,7 +62,7 @@ class BuiltinIpam:
 
     def _refuse_overlap(self, subnet: IPNetwork) -> None:
         for other, holder in self._subnets.items():
-            if other.version == subnet.version and other.overlaps(subnet):  # type: ignore[arg-type]
+            if other.version == subnet.version and other.overlaps(subnet):
                 raise Forbidden(
                     "invalid pool request: Pool overlaps with other one on this address space: "
                     f"{subnet} and {other} of network {holder}"
