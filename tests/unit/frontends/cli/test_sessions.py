@@ -17,6 +17,10 @@ import pytest
 from tests.unit.frontends.cli.fake_engine import Answer, FakeEngine, Request, frame
 from tests.unit.frontends.cli.shell import netwright
 
+from netwright.frontends.cli.address import Address, Certificates
+from netwright.frontends.cli.client import Engine
+from netwright.frontends.cli.failures import CommandFailed
+
 ID = "a1" * 32
 
 
@@ -233,6 +237,14 @@ def test_a_terminal_is_refused_where_there_is_none(engine: FakeEngine, monkeypat
     assert "the input device is not a TTY" in result.err
 
 
+def test_streams_are_refused_over_tls() -> None:
+    certificates = Certificates("ca", "cert", "key", verify=True)
+    client = Engine(Address(host="192.0.2.1", port=2376, tls=certificates), "1.51")
+
+    with pytest.raises(CommandFailed, match="attaching over TLS is not supported"):
+        client.upgrade("/containers/web/attach")
+
+
 class Typist:
     """A user at a terminal, at which `netwright` runs as a process of its own."""
 
@@ -307,6 +319,20 @@ def test_a_change_of_size_is_told(engine: FakeEngine) -> None:
     assert told.wait(5)
     typist.type(b"q")
     assert typist.end() == 5
+
+
+def test_attaching_lets_a_program_paint_its_screen_again(engine: FakeEngine) -> None:
+    box = Box(engine, echoing)
+    box.started.set()
+    state = {"State": {"Running": True}, "Config": {"Tty": True, "OpenStdin": True}}
+    engine.on("GET /containers/shell/json", Answer(json=state))
+    typist = Typist(engine, "attach", "shell")
+    typist.see(b"ready ")
+    typist.type(b"q")
+
+    assert typist.end() == 5
+    sizes = [request.query for request in engine.asked("POST /containers/shell/resize")]
+    assert sizes == [{"h": "34", "w": "102"}, {"h": "33", "w": "101"}]
 
 
 def test_the_detach_keys_leave_it_running(engine: FakeEngine) -> None:
