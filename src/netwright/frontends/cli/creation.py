@@ -36,8 +36,6 @@ _HOST_TEXTS = {
     "cidfile": "ContainerIDFile",
 }
 _HOST_LISTS = {
-    "cap-add": "CapAdd",
-    "cap-drop": "CapDrop",
     "dns-option": "DnsOptions",
     "dns-search": "DnsSearch",
     "group-add": "GroupAdd",
@@ -143,7 +141,9 @@ def _host(values: Values) -> dict[str, Json]:
         "ExtraHosts": [_extra_host(text) for text in values.many("add-host")],
         "Sysctls": _pairs(values.many("sysctl")),
         "Annotations": _pairs(values.many("annotation")),
-        "Ulimits": [_ulimit(text) for text in values.many("ulimit")],
+        "CapAdd": [_capability(text) for text in values.many("cap-add")],
+        "CapDrop": [_capability(text) for text in values.many("cap-drop")],
+        "Ulimits": [_ulimit(text) for text in sorted(values.many("ulimit"))],
         "Devices": [_device(text) for text in values.many("device")],
     }
     if values.text("log-driver") or values.many("log-opt"):
@@ -189,6 +189,12 @@ def _extra_host(text: str) -> str:
         except ValueError:
             raise bad_value("--add-host", text, f'invalid IP address in add-host: "{match[2]}"') from None
     return f"{match[1]}:{address}"
+
+
+def _capability(text: str) -> str:
+    """Return `NET_ADMIN` in the kernel's spelling, as Docker's command line sends and `inspect` shows it."""
+    name = text.strip().upper()
+    return name if name == "ALL" or name.startswith("CAP_") else f"CAP_{name}"
 
 
 def _ulimit(text: str) -> Json:

@@ -160,6 +160,12 @@ def test_limits_are_turned_into_numbers(maker: FakeEngine) -> None:
     assert host["Ulimits"] == [{"Name": "nofile", "Soft": 1, "Hard": 2}]
 
 
+def test_capabilities_are_sent_in_the_kernels_spelling(maker: FakeEngine) -> None:
+    host = created(maker, "--cap-add", "net_admin", "--cap-add", "CAP_CHOWN", "--cap-drop", "all", "b")["HostConfig"]
+
+    assert (host["CapAdd"], host["CapDrop"]) == (["CAP_NET_ADMIN", "CAP_CHOWN"], ["ALL"])
+
+
 def test_names_and_hosts_go_to_their_places(maker: FakeEngine) -> None:
     body = created(
         maker, "-h", "h", "--add-host", "a=[::1]", "--add-host", "gw:host-gateway", "--dns", "1.1.1.1",
