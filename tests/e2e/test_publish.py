@@ -142,7 +142,10 @@ def test_a_taken_port_is_refused_in_dockers_words_and_leaves_nothing(engine: Eng
 
 
 def test_a_port_that_another_program_has_is_refused(engine: Engine) -> None:
-    script = "import socket; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(('', 8080)); s.listen(); print(flush=True); input()"
+    script = (
+        "import socket; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(('', 8080)); s.listen()\n"
+        "print(flush=True); input()\n"
+    )
     program = Listener(engine, script)
 
     done = engine.docker("run", "-d", "--name", "late", "-p", "8080:80", IMAGE, *SERVER, check=False)

@@ -23,7 +23,8 @@ from netwright.publish.allocate import RelayPolicy
 class Change:
     """What leads from one shape to another. The firewall's part goes first, so that nothing is up before its guard.
 
-    `add` and `remove` are all intents of the new shape and of the old: what both want the backend leaves alone, since two intents may want one and the same rule.
+    `add` and `remove` are all intents of the new shape and of the old: what both want the backend leaves alone, since
+    two intents may want one and the same rule.
     """
 
     add: tuple[Intent, ...] = ()
