@@ -376,6 +376,19 @@ def _path(place: Place) -> str:
     return f"/proc/{os.getpid()}/fd/{place.descriptor}"
 
 
+@contextlib.contextmanager
+def namespace() -> Iterator[None]:
+    """Be in a new network namespace, which is gone afterwards."""
+    home = netns.current()
+    made = _namespace(home)
+    try:
+        with netns.visit(made, home):
+            yield
+    finally:
+        os.close(made)
+        os.close(home)
+
+
 def _namespace(home: int) -> int:
     """Return a new network namespace that lives as long as its descriptor."""
     assert _libc.unshare(netns.CLONE_NEWNET) == 0, "no network namespace can be made: are you root?"

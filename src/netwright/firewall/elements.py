@@ -133,8 +133,8 @@ def _port(intent: PortIntent) -> Iterator[Element]:
     if intent.mode is GatewayMode.ROUTED or not intent.first:
         return
     outer = _span(intent.first, intent.last)
-    if intent.host_ip.is_loopback:
-        yield Element("inet", f"loopback{run}{version}", f"{intent.host_ip} . {intent.protocol} . {outer}")
+    if intent.host_ip.is_loopback and version == 4:  # the kernel itself takes no packet to ::1 from a wire
+        yield Element("inet", f"loopback{run}", f"{intent.host_ip} . {intent.protocol} . {outer}")
     yield from _translations(intent, version)
 
 

@@ -22,6 +22,8 @@ _SETS = """
 	set bridges { type ifname; }
 	set internal { type ifname; }
 	set same { type ifname . ifname; }
+	set loopback { type ipv4_addr . inet_proto . inet_service; }
+	set loopbackrange { type ipv4_addr . inet_proto . inet_service; flags interval; }
 """
 
 _FAMILY_SETS = """
@@ -34,8 +36,6 @@ _FAMILY_SETS = """
 	set routed{v} {{ type ifname; }}
 	set open{v} {{ type {addr} . inet_proto . inet_service; }}
 	set openrange{v} {{ type {addr} . inet_proto . inet_service; flags interval; }}
-	set loopback{v} {{ type {addr} . inet_proto . inet_service; }}
-	set loopbackrange{v} {{ type {addr} . inet_proto . inet_service; flags interval; }}
 	map exact{v} {{ type {addr} . inet_proto . inet_service : {addr} . inet_service; }}
 	map range{v} {{ type {addr} . inet_proto . inet_service : {addr}; flags interval; }}
 	map any{v} {{ type inet_proto . inet_service : {addr} . inet_service; }}
@@ -52,11 +52,6 @@ _PUBLISHED = """
 _DIRECT = """
 		iifname . {ip} daddr @trusted{v} accept comment "trusted interface"
 		iifname != "lo" {ip} daddr @guarded{v} iifname . {ip} daddr != @own{v} fib daddr type != local drop comment "container addresses are not reached directly"
-"""
-
-_LOOPBACK = """
-		iifname != "lo" {ip} daddr . meta l4proto . th dport @loopback{v} drop comment "published on loopback only"
-		iifname != "lo" {ip} daddr . meta l4proto . th dport @loopbackrange{v} drop comment "published on loopback only"
 """
 
 _INWARD = """
@@ -91,7 +86,9 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 	chain loopback-guard {{
 		type filter hook prerouting priority -300; policy accept;
 		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
-{_both(_LOOPBACK)}	}}
+		iifname != "lo" ip daddr . meta l4proto . th dport @loopback drop comment "published on loopback only"
+		iifname != "lo" ip daddr . meta l4proto . th dport @loopbackrange drop comment "published on loopback only"
+	}}
 
 	chain direct-access {{
 		type filter hook prerouting priority -150; policy accept;
