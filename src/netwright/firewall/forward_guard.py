@@ -8,7 +8,7 @@ uninstalled takes the table along (`controller.firewall`).
 
 from netwright.firewall.api import FirewallSettings
 
-TABLE = "netwright-guard"
+TABLE = "netwright"
 
 
 def commands(settings: FirewallSettings) -> list[str]:
