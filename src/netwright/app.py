@@ -150,7 +150,11 @@ def container_settings(config: Config, network: NetworkEngine) -> Settings:
         return [pool.gateway for pool in bridge.pools if pool.gateway is not None]
 
     names = NameSettings(
-        dns=config.dns, dns_options=config.dns_opts, dns_search=config.dns_search, host_gateways=host_gateways
+        dns=config.dns,
+        dns_options=config.dns_opts,
+        dns_search=config.dns_search,
+        host_gateways=host_gateways,
+        source=str(config.resolv_conf or ""),
     )
     return Settings(data_root=config.data_root, exec_root=config.exec_root, runtime=config.default_runtime, names=names)
 

@@ -135,7 +135,15 @@ def test_events_tell_what_happened_once(engine: Engine) -> None:
     engine.docker("network", "rm", "told")
 
     told = engine.docker(
-        "events", "--since", "1", "--until", str(int(time.time()) + 1), "--filter", "network=told", "--format", "{{.Action}}"
+        "events",
+        "--since",
+        "1",
+        "--until",
+        str(int(time.time()) + 1),
+        "--filter",
+        "network=told",
+        "--format",
+        "{{.Action}}",
     ).stdout.split()
 
     assert told == ["create", "connect", "disconnect", "destroy"]

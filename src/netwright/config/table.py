@@ -156,7 +156,11 @@ class Config:
         "where --ip-forward had to act, do not keep foreign packets from being forwarded",
     )
     userland_proxy: bool = switch(
-        "--userland-proxy", True, G.FIREWALL, "serve published ports on 127.0.0.1 and ::1 by a relay"
+        "--userland-proxy",
+        True,
+        G.FIREWALL,
+        "with the iptables backend: serve published ports on 127.0.0.1 and between neighbours by a relay, as Docker does; "
+        "nftables needs none but for ::1",
     )
     allow_direct_routing: bool = switch(
         "--allow-direct-routing",

@@ -23,7 +23,8 @@ DEFAULT_BRIDGE = "bridge"
 class NameSettings:
     """What the daemon's options say of names; `host_gateways` are the addresses for `host-gateway`.
 
-    `embedded_resolver` tells whether user-defined networks have a resolver of the engine's.
+    `embedded_resolver` tells whether user-defined networks have a resolver of the engine's. `source` is a file to take
+    for the host's resolv.conf, "" for the usual one.
     """
 
     dns: tuple[IPAddress, ...] = ()
@@ -31,6 +32,7 @@ class NameSettings:
     dns_search: tuple[str, ...] = ()
     host_gateways: Callable[[], Sequence[IPAddress]] = tuple
     embedded_resolver: bool = False
+    source: str = ""
 
 
 class NetworkFiles:
@@ -88,7 +90,7 @@ class NetworkFiles:
         named = any(item.network.name != DEFAULT_BRIDGE for item in attachments)
         if named and self._settings.embedded_resolver:
             return resolvconf.for_embedded(resolvconf.parse(etc), overrides, resolvconf.ETC)
-        source = resolvconf.base_path(etc)
+        source = self._settings.source or resolvconf.base_path(etc)
         base = resolvconf.parse(_read(Path(source)))
         ipv6 = any(item.endpoint.ipv6 is not None for item in attachments)
         return resolvconf.for_default_bridge(base, overrides, source, ipv6=ipv6)

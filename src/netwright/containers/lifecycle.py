@@ -1,7 +1,7 @@
 """The states of a container as a table, and when the engine starts one again by itself. Pure."""
 
 from netwright.errors import Conflict
-from netwright.model.container import ContainerState, RestartPolicy, RestartWhen, Status
+from netwright.model.container import Container, ContainerState, RestartPolicy, RestartWhen, Status
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.CREATING: frozenset({Status.CREATED, Status.REMOVING}),
@@ -34,6 +34,11 @@ def check_move(before: Status, after: Status) -> None:
 def is_running(state: ContainerState) -> bool:
     """Tell whether Docker calls it running: a process lives, or will again in a moment."""
     return state.status in {Status.RUNNING, Status.RESTARTING}
+
+
+def ends_with_first_client(row: Container) -> bool:
+    """Tell whether its standard input ends with its first client (`StdinOnce`); a terminal outlives its clients."""
+    return row.config.stdin_once and not row.config.tty
 
 
 def next_delay(last: float | None, lasted: float) -> float:

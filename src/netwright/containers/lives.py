@@ -16,6 +16,7 @@ from netwright.containers.layout import Layout
 from netwright.containers.lifecycle import (
     STARTABLE,
     check_move,
+    ends_with_first_client,
     is_running,
     next_delay,
     restarts_after_exit,
@@ -80,7 +81,7 @@ class Lives:
         return life
 
     def _hub(self, row: Container) -> Hub:
-        return Hub(self._layout.bundle(row.id).path, tty=row.config.tty, input_ends=row.config.stdin_once)
+        return Hub(self._layout.bundle(row.id).path, tty=row.config.tty, input_ends=ends_with_first_client(row))
 
     def forget(self, identity: Id) -> None:
         """Forget a container that is gone; whoever is attached or waits is told."""

@@ -13,7 +13,7 @@ from netwright.containers.checks import donor_of
 from netwright.containers.files import NetworkFiles
 from netwright.containers.inside import root_at
 from netwright.containers.layout import Layout
-from netwright.containers.lifecycle import is_running
+from netwright.containers.lifecycle import ends_with_first_client, is_running
 from netwright.containers.machine import Offer, device_nodes, find_init, seccomp_profile
 from netwright.containers.rootfs import RootFileSystems
 from netwright.containers.rows import Rows
@@ -54,7 +54,9 @@ class Starting:
             undo.push_async_callback(self.roots.release, row.id)
             user = await asyncio.to_thread(_prepare_root, root, row)
             around = await asyncio.to_thread(self._surroundings, row, root, user, files)
-            terminal = Terminal(tty=row.config.tty, stdin=row.config.open_stdin, keep_stdin=not row.config.stdin_once)
+            terminal = Terminal(
+                tty=row.config.tty, stdin=row.config.open_stdin, keep_stdin=not ends_with_first_client(row)
+            )
             running = await self.runtime.create(row.id, msgspec.json.encode(config(row, around)), terminal)
             undo.callback(running.close)
             undo.push_async_callback(self.runtime.discard, row.id)
