@@ -7,14 +7,14 @@ over the transport is closed, and the server is told that the connection is gone
 
 import asyncio
 import logging
+import select
+import socket
 import struct
 from collections import deque
 from collections.abc import Mapping
-from typing import cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import WebSocketReader
 from aiohttp.web_request import BaseRequest
 
 from netwright.api.versions import MULTIPLEXED, ApiVersion
@@ -30,6 +30,26 @@ _WAITING = 1 << 20
 log = logging.getLogger(__name__)
 
 
+class _Hangup:
+    """Tells when the other side of a socket is closed altogether.
+
+    Once its end has been read a socket is no longer watched by the event loop, and whether only half of the connection
+    or all of it is closed makes no difference to who reads. An epoll that waits for no events hears of the hang-up
+    alone, and can itself be watched.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        watched: socket.socket = transport.get_extra_info("socket")
+        self._poll = select.epoll()
+        self._poll.register(watched.fileno(), 0)
+        asyncio.get_running_loop().add_reader(self._poll.fileno(), transport.abort)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        asyncio.get_running_loop().remove_reader(self._poll.fileno())
+        self._poll.close()
+
+
 class RawStream(asyncio.Protocol):
     """A connection without HTTP."""
 
@@ -42,15 +62,8 @@ class RawStream(asyncio.Protocol):
         self._readable = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
+        self._hangup: _Hangup | None = None
         self.lost = asyncio.Event()
-
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take what the HTTP server had read beyond the request, in the form in which it hands that over."""
-        self.data_received(data)
-        return False, b""
-
-    def feed_eof(self) -> None:
-        """Hear from the HTTP server, after the end, that there is nothing more."""
 
     def data_received(self, data: bytes) -> None:
         """Keep what has come; stop reading where the process does not keep up."""
@@ -61,13 +74,18 @@ class RawStream(asyncio.Protocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        """Note that the client sends no more; the other half stays open."""
+        """Note that the client sends no more; the other half stays open, but for TLS, which knows no halves here."""
         self._ended = True
         self._readable.set()
+        if self._transport.get_extra_info("sslcontext") is not None:
+            return False
+        self._hangup = _Hangup(self._transport)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake whoever waits, and tell the server that its connection is gone."""
+        if self._hangup is not None:
+            self._hangup.close()
         self._ended = True
         self.lost.set()
         self._readable.set()
@@ -121,13 +139,12 @@ def take_over(request: web.Request, content_type: str, headers: Mapping[str, str
     """Take a request's connection from the server and write the head of the answer, with some headers.
 
     The body must have been read. Clients that do not ask to upgrade are Docker's oldest: they get 200 and the stream.
+    All wait for the head before they send more, as HTTP wants it of them; what came earlier would be lost.
     """
     transport = request.transport
     if transport is None:
         raise ConnectionResetError
     stream = RawStream(transport, request.protocol)
-    # A client need not wait for our head: what it sent behind the request lies with the server.
-    request.protocol.set_parser(cast("WebSocketReader", stream))
     transport.set_protocol(stream)
     if "Upgrade" in request.headers:
         lines = ["HTTP/1.1 101 UPGRADED", f"Content-Type: {content_type}", "Connection: Upgrade", "Upgrade: tcp"]

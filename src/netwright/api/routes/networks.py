@@ -59,7 +59,7 @@ class NetworkRoutes:
         self._sandboxes = sandboxes
         self._containers = containers
         self._defaults = defaults
-        self._listed: dict[ApiVersion, tuple[int, bytes]] = {}
+        self._encoded: dict[ApiVersion, dict[Id, tuple[Network, bytes]]] = {}
 
     def routes(self) -> list[Route]:
         """Return the table."""
@@ -74,7 +74,7 @@ class NetworkRoutes:
         ]
 
     async def list(self, call: Call) -> web.StreamResponse:
-        """List networks. Without filters the answer is kept until the state changes: clients poll it."""
+        """List networks."""
         if not call.text("filters"):
             return encoded(self._all(call.version))
         filters = call.filters(*_FILTERS)
@@ -85,12 +85,19 @@ class NetworkRoutes:
         return answer([show_network(network, call.version) for network in found])
 
     def _all(self, version: ApiVersion) -> bytes:
-        state = self._networks.version
-        known = self._listed.get(version)
-        if known is None or known[0] != state:
-            shown = encode([show_network(network, version) for network in self._networks.list()])
-            known = self._listed[version] = (state, shown)
-        return known[1]
+        """Return all networks as JSON. Clients poll it: what has been encoded is kept for as long as it is true.
+
+        A network is a value that never changes: the same object means the same text.
+        """
+        before = self._encoded.get(version, {})
+        kept = {}
+        for network in self._networks.list():
+            known = before.get(network.id)
+            if known is None or known[0] is not network:
+                known = (network, encode(show_network(network, version)).rstrip())
+            kept[network.id] = known
+        self._encoded[version] = kept
+        return b"[" + b",".join([text for _, text in kept.values()]) + b"]\n"
 
     def _passes(self, network: Network, filters: Filters) -> bool:
         dangling = filters.flag("dangling")

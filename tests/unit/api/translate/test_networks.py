@@ -1,0 +1,119 @@
+"""Networks between JSON and facts."""
+
+import msgspec
+import pytest
+from tests.unit.api.examples import CONTAINER, attachment
+from tests.unit.api.fakes import network
+from tests.unit.api.golden import agrees
+
+from netwright.api.translate.networks import read_create, show_network
+from netwright.api.versions import NEWEST, ApiVersion
+from netwright.api.wire.networks import NetworkCreate
+from netwright.api.wire.shape import decode
+from netwright.controller.api import NetworkRequest
+from netwright.errors import InvalidInput
+
+V1_47 = ApiVersion(1, 47)
+
+
+def read(version: ApiVersion = NEWEST, **body: object) -> NetworkRequest:
+    """Return the network that is asked for; the daemon's own options ask for an MTU."""
+    asked = decode(NetworkCreate, msgspec.json.encode({"Name": "mine", **body}))
+    return read_create(asked, version, {"com.docker.network.driver.mtu": "1400"})
+
+
+def ipam(*configs: dict[str, object]) -> dict[str, object]:
+    """Return the part of a body that asks for pools."""
+    return {"IPAM": {"Driver": "default", "Options": {}, "Config": list(configs)}}
+
+
+def test_a_name_alone_is_a_bridge_of_ipv4() -> None:
+    request = read()
+
+    assert (request.driver, request.ipv4, request.ipv6, request.pools) == ("bridge", True, False, ())
+    assert (request.ipam_driver, request.ipam_options) == ("default", None)
+    assert request.options == {"com.docker.network.driver.mtu": "1400"}
+
+
+def test_a_network_is_read_whole() -> None:
+    config = {
+        "Subnet": "10.1.0.0/16",
+        "IPRange": "10.1.5.0/24",
+        "Gateway": "10.1.0.1",
+        "AuxiliaryAddresses": {"router": "10.1.0.9"},
+    }
+
+    request = read(
+        Driver="macvlan",
+        EnableIPv4=True,
+        EnableIPv6=True,
+        Internal=True,
+        Attachable=True,
+        ConfigOnly=True,
+        ConfigFrom={"Network": "other"},
+        Options={"com.docker.network.driver.mtu": "9000"},
+        Labels={"a": "b"},
+        **ipam(config),
+    )
+
+    (pool,) = request.pools
+    assert (str(pool.subnet), str(pool.range), str(pool.gateway)) == ("10.1.0.0/16", "10.1.5.0/24", "10.1.0.1")
+    assert {name: str(address) for name, address in pool.auxiliary.items()} == {"router": "10.1.0.9"}
+    assert (request.driver, request.ipv6, request.internal, request.attachable) == ("macvlan", True, True, True)
+    assert (request.config_only, request.config_from, request.ipam_options) == (True, "other", {})
+    assert (request.options, request.labels) == ({"com.docker.network.driver.mtu": "9000"}, {"a": "b"})
+
+
+def test_ipv4_cannot_be_refused_by_clients_that_do_not_know_it_can() -> None:
+    assert read(V1_47, EnableIPv4=False).ipv4
+    assert not read(NEWEST, EnableIPv4=False).ipv4
+
+
+def test_a_driver_option_says_whether_there_is_ipv6_unless_the_body_does() -> None:
+    option = {"com.docker.network.enable_ipv6": "true"}
+
+    assert read(Options=option).ipv6
+    assert not read(Options=option, EnableIPv6=False).ipv6
+    with pytest.raises(InvalidInput) as refused:
+        read(Options={"com.docker.network.enable_ipv6": "yes"})
+    assert str(refused.value) == 'driver-opt "com.docker.network.enable_ipv6" is not a valid bool'
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        ({"Subnet": "10.1.0.1/16"}, "invalid subnet 10.1.0.1/16: it should be 10.1.0.0/16"),
+        ({"Subnet": "10.1.0.0"}, "invalid subnet 10.1.0.0: invalid CIDR block notation"),
+        ({"Subnet": "10.1.0.0/255.255.0.0"}, "invalid subnet 10.1.0.0/255.255.0.0: invalid CIDR block notation"),
+        ({"Subnet": "10.1.0.0/33"}, "invalid subnet 10.1.0.0/33: invalid CIDR block notation"),
+        ({"Subnet": "x"}, "invalid subnet x: invalid CIDR block notation"),
+        ({"Subnet": "10.1.0.0/16", "IPRange": "x"}, "invalid ip-range x: invalid CIDR block notation"),
+        ({"Subnet": "10.1.0.0/16", "Gateway": "x"}, "invalid gateway x: invalid address x"),
+    ],
+)
+def test_pools_that_cannot_be_meant_are_refused(config: dict[str, object], fault: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read(**ipam(config))
+
+    assert fault in str(refused.value)
+
+
+def test_all_faults_of_all_pools_are_told_at_once() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read(**ipam({"Subnet": "x"}, {"Subnet": "y"}))
+
+    assert str(refused.value).count("\n") == 2
+
+
+def test_a_network_is_as_docker_shows_it() -> None:
+    agrees("network-51", show_network(network("bridge"), NEWEST, [attachment()]))
+
+
+def test_only_what_runs_is_shown_on_a_network() -> None:
+    assert list(show_network(network("bridge"), NEWEST, [attachment()]).containers) == [CONTAINER]
+    assert show_network(network("bridge"), NEWEST, [attachment(is_open=False)]).containers == {}
+
+
+def test_older_clients_are_not_told_of_ipv4() -> None:
+    assert "EnableIPv4" not in msgspec.to_builtins(show_network(network("bridge"), V1_47))
+    assert msgspec.to_builtins(show_network(network("bridge"), NEWEST))["EnableIPv4"] is True
