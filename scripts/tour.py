@@ -110,7 +110,9 @@ def walk(archive: str) -> None:
 def show_firewall() -> None:
     """Show the rules of whichever backend is at work."""
     tables = subprocess.run(["nft", "list", "tables"], text=True, stdout=subprocess.PIPE, check=True).stdout
-    ours = [line.split()[1:] for line in tables.splitlines() if "netwright" in line]
+    ours = [
+        line.split()[1:] for line in tables.splitlines() if "inet netwright-" in line or "bridge netwright-" in line
+    ]
     if not ours:
         step("The iptables backend: the published port in Docker's chain.", "iptables", "-t", "nat", "-S", "DOCKER")
         return

@@ -6,6 +6,7 @@ import select
 import subprocess
 import time
 from types import TracebackType
+from typing import Self
 
 from machine import Engine, docker_clients
 
@@ -23,7 +24,7 @@ class Terminal:
         os.close(slave)
         self.seen = ""
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
