@@ -18,6 +18,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         made.web.publish(made.loopback, 8082, 80),
         made.peer.publish(made.anywhere, 8090, 80),
         made.routed.publish(made.anywhere, 0, 80),
+        made.vault.publish(made.anywhere, 8070, 80),
     ]
     made.install([*made.intents(), *published])
     for container in made.containers.values():
@@ -98,6 +99,10 @@ def test_an_internal_network_speaks_with_itself_only(lab: Lab, bridge_nf: None) 
         (lab.secret, lab.routed.addresses[lab.version], 80),
         *((stranger, vault, 81) for stranger in (lab.outside, lab.web, lab.routed)),
     )
+
+
+def test_a_port_published_on_an_internal_network_stays_closed(lab: Lab) -> None:
+    lab.assert_silent((lab.outside, lab.wan, 8070), (lab.web, lab.wan, 8070))
 
 
 def test_neighbours_that_keep_apart_do_not_reach_each_other(lab: Lab, bridge_nf: None) -> None:

@@ -29,10 +29,10 @@ def run(argv: Sequence[str], *, stdin: str = "", timeout: float = SECONDS) -> Re
     """Run a program and wait for it; for worker threads. Raises OperationFailed where it cannot run or is too slow."""
     try:
         done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
-    except FileNotFoundError:
-        raise OperationFailed(f"{argv[0]} is not installed") from None
+    except OSError as error:
+        raise _unstartable(argv, error) from None
     except subprocess.TimeoutExpired:
-        raise OperationFailed(f"{' '.join(argv)} did not end within {timeout:.0f} s") from None
+        raise OperationFailed(f"{' '.join(argv)} did not end within {timeout:g} s") from None
     return Result(code=done.returncode, output=done.stdout, errors=done.stderr)
 
 
@@ -49,6 +49,13 @@ def failure(argv: Sequence[str], result: Result, stdin: str = "") -> OperationFa
     said = (result.errors or result.output).strip()
     shown = f"\n{numbered(stdin)}" if stdin else ""
     return OperationFailed(f"{' '.join(argv)} ended with {result.code}: {said}{shown}")
+
+
+def _unstartable(argv: Sequence[str], error: OSError) -> OperationFailed:
+    """Return what to say of a program that cannot be started; a directory to start it in may be missing as well."""
+    if isinstance(error, FileNotFoundError) and error.filename in {argv[0], None}:
+        return OperationFailed(f"{argv[0]} is not installed", errno=error.errno)
+    return OperationFailed(f"{argv[0]} cannot be started: {error.filename}: {error.strerror}", errno=error.errno)
 
 
 async def run_async(
@@ -71,13 +78,13 @@ async def run_async(
             cwd=cwd,
             pass_fds=pass_fds,
         )
-    except FileNotFoundError:
-        raise OperationFailed(f"{argv[0]} is not installed") from None
+    except OSError as error:
+        raise _unstartable(argv, error) from None
     try:
         async with asyncio.timeout(timeout):
             output, errors = await process.communicate(stdin or None)
     except TimeoutError:
-        raise OperationFailed(f"{' '.join(argv)} did not end within {timeout:.0f} s") from None
+        raise OperationFailed(f"{' '.join(argv)} did not end within {timeout:g} s") from None
     finally:
         if process.returncode is None:
             process.kill()
