@@ -37,11 +37,19 @@ def ensure(found: Listings) -> Sequence[Op]:
 
 
 def remove(found: Listings) -> Sequence[Op]:
-    """Return what takes the jump and the chain away; a chain that the admin has filled stays, with the jump to it."""
+    """Return what takes the jump and the chain away.
+
+    A chain that the admin has filled stays, with the jump to it, and so does one that another engine leads to as well:
+    Docker's has a chain DOCKER-FORWARD, which the nftables backend never makes.
+    """
     ops: list[Op] = []
     for query in WANTS:
         lines = (found.get(query) or "").splitlines()
-        if has_chain(lines, CHAIN) and not any(line.startswith(f"-A {CHAIN} ") for line in lines):
+        if (
+            has_chain(lines, CHAIN)
+            and not has_chain(lines, "DOCKER-FORWARD")
+            and not any(line.startswith(f"-A {CHAIN} ") for line in lines)
+        ):
             jumps = [f"-D FORWARD -j {CHAIN}" for line in lines if line == JUMP]
             ops.append(_transaction(query, [*jumps, f"-X {CHAIN}"]))
     return ops
