@@ -18,7 +18,8 @@ from aiohttp import web
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.unit.api.fakes import FakeEngine, network
+from tests.unit.api.fake_networks import network
+from tests.unit.api.fakes import FakeEngine
 
 NETWORKS = 10
 REQUEST = b"GET /v1.50/networks HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n\r\n"

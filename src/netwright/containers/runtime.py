@@ -32,6 +32,9 @@ SECONDS = 60.0
 """How long the runtime may take for one thing; a loaded machine with a cold page cache may need several."""
 
 _READ = 65536
+_GATE_SECONDS = 2.0
+"""How long a created container may take to come to its gate."""
+
 _LOOK_AGAIN = 0.02
 
 
@@ -133,6 +136,8 @@ class Runtime:
 
     async def start(self, identity: Id) -> None:
         """Let the program of a created container run. Raises StartFailed."""
+        if Path(self.program).name == "runc" and await _open_gate(self._layout.runtime_root / identity / "exec.fifo"):
+            return
         result = await self._call("start", identity)
         if result.code != 0:
             raise StartFailed(of_create(result.errors))
@@ -239,6 +244,29 @@ class Launch:
             os.write(self._pipes.start, b"\0")
         pid = await _pid(self._pipes.sync, of_exec)
         return pid, hold(read_pid(self._bundle.conmon_pid), anyone)
+
+
+async def _open_gate(gate: Path) -> bool:
+    """Let a created container of runc's pass its gate; tell whether it did.
+
+    A created container waits to write one byte into a named pipe, and all that `runc start` does is to read it and to
+    remove the pipe: 10 ms for a process that need not be. Where anything is not as expected, `runc start` is asked.
+    """
+    try:
+        descriptor = os.open(gate, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        async with asyncio.timeout(_GATE_SECONDS):
+            await readable(descriptor)
+        passed = os.read(descriptor, 1) != b""
+    except (TimeoutError, OSError):
+        passed = False
+    finally:
+        os.close(descriptor)
+    if passed:
+        gate.unlink(missing_ok=True)
+    return passed
 
 
 class _Answer(msgspec.Struct):
