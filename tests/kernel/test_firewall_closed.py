@@ -219,3 +219,68 @@ def test_a_router_advertisement_of_a_container_reaches_nobody(lab: Lab) -> None:
         while 128 not in types:
             types.add(receiver.recv(256)[0])
     assert 134 not in types
+
+
+def _arp(lab: Lab, *, mac: bytes, address: str, target: str) -> bytes:
+    """Return an ARP request of web's, with what it says of its sender."""
+    owner, sought = socket.inet_aton(address), socket.inet_aton(target)
+    head = b"\x00\x01\x08\x00\x06\x04\x00\x01"
+    return b"\xff" * 6 + lab.web.mac.octets + b"\x08\x06" + head + mac + owner + b"\0" * 6 + sought
+
+
+def test_a_sender_speaks_for_nobody_else_in_arp(lab: Lab, bridge_nf: None) -> None:
+    if lab.version == 6:
+        pytest.skip("IPv6 has none")
+    honest, other = lab.web.addresses[4], BRIDGES["open"].address(4, 9)
+    own, stranger, target = lab.web.mac.octets, b"\x02\0\0\0\x01\x09", lab.db.addresses[4]
+    lies = [_arp(lab, mac=own, address=other, target=target), _arp(lab, mac=stranger, address=honest, target=target)]
+    truths = [
+        _arp(lab, mac=own, address="0.0.0.0", target=other),
+        _arp(lab, mac=own, address=honest, target=target),
+    ]
+    assert _passing(lab, 0x0806, [*lies, *truths]) == truths
+
+
+def test_a_sender_advertises_no_address_of_another(lab: Lab, bridge_nf: None) -> None:
+    if lab.version == 4:
+        pytest.skip("IPv4 has no neighbour advertisements")
+    addresses = BRIDGES["open"].address(6, 9), lab.web.addresses[6], "fe80::1234"
+    frames = [_advertisement(lab, address) for address in addresses]
+    assert _passing(lab, 0x86DD, frames) == frames[1:]
+
+
+def _advertisement(lab: Lab, address: str) -> bytes:
+    """Return an unsolicited neighbour advertisement of web's for an address."""
+    origin, to = (socket.inet_pton(socket.AF_INET6, text) for text in (lab.web.addresses[6], "ff02::1"))
+    body = b"\x20\0\0\0" + socket.inet_pton(socket.AF_INET6, address) + b"\x02\x01" + lab.web.mac.octets
+    pseudo = origin + to + (4 + len(body)).to_bytes(4, "big") + b"\0\0\0\x3a"
+    message = b"\x88\0" + _sum(pseudo + b"\x88\0\0\0" + body) + body
+    header = b"\x60\0\0\0" + len(message).to_bytes(2, "big") + b"\x3a\xff" + origin + to
+    return b"\x33\x33\0\0\0\x01" + lab.web.mac.octets + TYPE[6] + header + message
+
+
+def test_a_container_may_ask_for_an_address_by_dhcp(lab: Lab, bridge_nf: None) -> None:
+    if lab.version == 6:
+        pytest.skip("DHCPv6 clients have link-local addresses")
+    udp = b"\0\x44\0\x43" + (8).to_bytes(2, "big") + b"\0\0"
+    header = b"\x45\x00\0\x1c\0\0\0\0\x40\x11"
+    ends = b"\0" * 4 + b"\xff" * 4
+    frame = b"\xff" * 6 + lab.web.mac.octets + TYPE[4] + header + _sum(header + b"\0\0" + ends) + ends + udp
+    assert _passing(lab, 0x0800, [frame]) == [frame]
+
+
+def _passing(lab: Lab, kind: int, frames: list[bytes]) -> list[bytes]:
+    """Send frames from web; return those of them that db receives, the last of which must be among them."""
+    with lab.inside(lab.db):
+        receiver = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind))
+    with lab.inside(lab.web):
+        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        sender.bind(("eth0", 0))
+    with receiver, sender:
+        receiver.settimeout(PATIENCE)
+        for frame in frames:
+            sender.send(frame)
+        received: list[bytes] = []
+        while frames[-1] not in received:
+            received.append(receiver.recv(2048))
+    return [frame for frame in received if frame in frames]
