@@ -30,8 +30,8 @@ class Call:
         self.request = request
         self.version = version
         self._path = path
-        self.stream: web.StreamResponse | None = None
-        """The answer that has begun: from then on there is no other status to give."""
+        self.begun = False
+        """Whether the answer has begun: from then on there is no other status to give."""
 
     def __getitem__(self, name: str) -> str:
         """Return a parameter of the path."""
@@ -89,9 +89,10 @@ class Call:
 
     async def begin(self, content_type: str, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
         """Send the head of an answer whose body comes bit by bit; Docker's clients wait for it before they go on."""
-        self.stream = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
-        await self.stream.prepare(self.request)
-        return self.stream
+        self.begun = True
+        response = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
+        await response.prepare(self.request)
+        return response
 
 
 def _check_type(given: str) -> None:

@@ -11,12 +11,13 @@ import select
 import socket
 import struct
 from collections import deque
-from collections.abc import Mapping
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.web_request import BaseRequest
 
+from netwright.api.call import Call
+from netwright.api.signature import SIGNATURE
 from netwright.api.versions import MULTIPLEXED, ApiVersion
 from netwright.containers.api import STDERR, Session
 from netwright.errors import NetwrightError
@@ -135,22 +136,24 @@ class Hijacked(web.StreamResponse):
         """Do nothing: the stream has ended."""
 
 
-def take_over(request: web.Request, content_type: str, headers: Mapping[str, str]) -> RawStream:
-    """Take a request's connection from the server and write the head of the answer, with some headers.
+def take_over(call: Call, *, tty: bool) -> RawStream:
+    """Take a request's connection from the server and write the head of the answer.
 
     The body must have been read. Clients that do not ask to upgrade are Docker's oldest: they get 200 and the stream.
     All wait for the head before they send more, as HTTP wants it of them; what came earlier would be lost.
     """
-    transport = request.transport
+    request, transport = call.request, call.request.transport
     if transport is None:
         raise ConnectionResetError
+    call.begun = True
     stream = RawStream(transport, request.protocol)
     transport.set_protocol(stream)
     if "Upgrade" in request.headers:
-        lines = ["HTTP/1.1 101 UPGRADED", f"Content-Type: {content_type}", "Connection: Upgrade", "Upgrade: tcp"]
+        kind = stream_type(call.version, tty=tty)
+        lines = ["HTTP/1.1 101 UPGRADED", f"Content-Type: {kind}", "Connection: Upgrade", "Upgrade: tcp"]
     else:
         lines = ["HTTP/1.1 200 OK", f"Content-Type: {RAW_STREAM}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in SIGNATURE.items()]
     transport.write("\r\n".join([*lines, "", ""]).encode())
     return stream
 

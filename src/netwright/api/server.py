@@ -120,7 +120,7 @@ def _report(change: asyncio.Future[web.StreamResponse], route: Route) -> None:
 
 def _give_up_if_begun(call: Call | None, error: Exception) -> None:
     """Break a stream off that cannot go on: a client sees that it is cut short, and does not take it for whole."""
-    if call is None or call.stream is None:
+    if call is None or not call.begun:
         return
     log.error("%s %s broke off: %s", call.request.method, call.request.raw_path, error, exc_info=error)
     if call.request.transport is not None:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from tests.unit.api.fakes import FakeEngine, Http
+from tests.unit.api.client import Http
+from tests.unit.api.fakes import FakeEngine
 
 
 @pytest.fixture

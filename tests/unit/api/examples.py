@@ -3,7 +3,8 @@
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
-from tests.unit.api.fakes import MADE, network
+from tests.unit.api.fake_images import MADE
+from tests.unit.api.fake_networks import network
 
 from netwright.controller.api import Attachment
 from netwright.model.addressing import Mac

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.unit.api.fakes import FakeEngine, Line, served
+from tests.unit.api.fake_containers import Line
+from tests.unit.api.fakes import FakeEngine, served
 
 from netwright.api.call import Call
 from netwright.api.hijack import (
@@ -20,6 +21,7 @@ from netwright.api.hijack import (
     take_over,
 )
 from netwright.api.routes.table import Route
+from netwright.api.signature import SIGNATURE
 from netwright.api.versions import ApiVersion
 from netwright.containers.api import STDERR, STDOUT, Frame
 from netwright.errors import Unavailable
@@ -36,7 +38,7 @@ async def talk(
 
     async def handler(call: Call) -> Hijacked:
         await call.read()
-        stream = take_over(call.request, stream_type(call.version, tty=line.tty), {"X-A": "b"})
+        stream = take_over(call, tty=line.tty)
         response = await converse(stream, line, stdin=stdin)
         assert isinstance(response, Hijacked)
         return response
@@ -71,7 +73,7 @@ async def test_the_head_is_what_the_client_asked_for(tmp_path: Path, request_: b
     async with talk(tmp_path / "s", line) as (reader, writer):
         writer.write(request_)
 
-        assert await head(reader) == [*lines, "X-A: b"]
+        assert await head(reader) == [*lines, *(f"{name}: {value}" for name, value in SIGNATURE.items())]
         line.frames.put_nowait(None)
         assert await reader.read() == b""
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientPayloadError, ClientSession, UnixConnector, web
 from aiohttp.test_utils import TestClient, TestServer
-from tests.unit.api.fakes import FakeEngine, Http, filters, served
+from tests.unit.api.client import Http, filters
+from tests.unit.api.fakes import FakeEngine, served
 
 from netwright import errors
 from netwright.api.call import JSON, Call, empty

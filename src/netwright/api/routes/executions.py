@@ -3,9 +3,8 @@
 from aiohttp import web
 
 from netwright.api.call import Call, answer, empty
-from netwright.api.hijack import apologise, converse, stream_type, take_over
+from netwright.api.hijack import apologise, converse, take_over
 from netwright.api.routes.table import Route
-from netwright.api.signature import SIGNATURE
 from netwright.api.translate.executions import read_exec, show_exec
 from netwright.api.translate.hostconfig import read_console
 from netwright.api.wire import exec as wire
@@ -44,7 +43,7 @@ class ExecutionRoutes:
             return empty(200)
         # The head goes out before the process starts: a client may lose output that comes in one piece with it, as the
         # docker SDK for Python does. What then fails is said in the stream, as Docker's daemon does.
-        stream = take_over(call.request, stream_type(call.version, tty=request.tty), SIGNATURE)
+        stream = take_over(call, tty=request.tty)
         try:
             session = await self._executions.start(call["id"])
             assert session is not None, "it is not to run detached"

@@ -9,7 +9,6 @@ from netwright.api.call import JSON, Call
 from netwright.api.hijack import converse, frame, stream_type, take_over
 from netwright.api.moments import parse_moment
 from netwright.api.routes.table import Route
-from netwright.api.signature import SIGNATURE
 from netwright.api.versions import WAIT_CONDITIONS
 from netwright.api.wire import containers as wire
 from netwright.api.wire.shape import encode
@@ -81,7 +80,7 @@ class StreamRoutes:
         )
         await call.read()
         session = await self._containers.attach(call["id"], request)
-        stream = take_over(call.request, stream_type(call.version, tty=session.tty), SIGNATURE)
+        stream = take_over(call, tty=session.tty)
         return await converse(stream, session, stdin=request.stdin and request.stream)
 
 

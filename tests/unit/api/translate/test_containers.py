@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 from tests.unit.api.examples import attachment, published, web
-from tests.unit.api.fakes import MADE, FakeEngine, network
+from tests.unit.api.fake_images import MADE
+from tests.unit.api.fake_networks import network
+from tests.unit.api.fakes import FakeEngine
 from tests.unit.api.golden import agrees
 
 from netwright.api.translate.containers import Shown, show_container, show_summary, status_text

@@ -1,6 +1,7 @@
 """What is asked for when a container is made."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,13 +17,13 @@ V1_41, V1_43, V1_47 = ApiVersion(1, 41), ApiVersion(1, 43), ApiVersion(1, 47)
 MAC = "02:42:ac:11:00:09"
 
 
-def read(version: ApiVersion = NEWEST, **body: object) -> tuple[ContainerRequest, list[str]]:
+def read(version: ApiVersion = NEWEST, /, **body: Any) -> tuple[ContainerRequest, list[str]]:
     """Return what is asked for."""
     document = {"Image": "busybox", **body}
     return read_create(decode(ContainerCreate, msgspec.json.encode(document)), "web", version)
 
 
-def networking(mode: str, **endpoints: Mapping[str, object] | None) -> dict[str, object]:
+def networking(mode: str, **endpoints: Mapping[str, object] | None) -> dict[str, Any]:
     """Return the part of a body that says where a container is to be joined."""
     return {"HostConfig": {"NetworkMode": mode}, "NetworkingConfig": {"EndpointsConfig": endpoints}}
 
@@ -163,7 +164,7 @@ def test_the_configuration_is_read_whole() -> None:
         (NEWEST, {"Image": ""}, "no image specified"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(version: ApiVersion, body: dict[str, object], words: str) -> None:
+def test_what_cannot_be_meant_is_refused(version: ApiVersion, body: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         read(version, **body)
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from tests.unit.api.examples import CONTAINER, attachment
-from tests.unit.api.fakes import network
+from tests.unit.api.fake_networks import network
 
 from netwright.api.translate.endpoints import names_of, show_endpoint
 from netwright.api.versions import ApiVersion

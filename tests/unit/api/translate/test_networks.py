@@ -1,9 +1,12 @@
 """Networks between JSON and facts."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 import pytest
 from tests.unit.api.examples import CONTAINER, attachment
-from tests.unit.api.fakes import network
+from tests.unit.api.fake_networks import network
 from tests.unit.api.golden import agrees
 
 from netwright.api.translate.networks import read_create, show_network
@@ -16,13 +19,13 @@ from netwright.errors import InvalidInput
 V1_47 = ApiVersion(1, 47)
 
 
-def read(version: ApiVersion = NEWEST, **body: object) -> NetworkRequest:
+def read(version: ApiVersion = NEWEST, /, **body: Any) -> NetworkRequest:
     """Return the network that is asked for; the daemon's own options ask for an MTU."""
     asked = decode(NetworkCreate, msgspec.json.encode({"Name": "mine", **body}))
     return read_create(asked, version, {"com.docker.network.driver.mtu": "1400"})
 
 
-def ipam(*configs: dict[str, object]) -> dict[str, object]:
+def ipam(*configs: Mapping[str, object]) -> dict[str, Any]:
     """Return the part of a body that asks for pools."""
     return {"IPAM": {"Driver": "default", "Options": {}, "Config": list(configs)}}
 
@@ -91,7 +94,7 @@ def test_a_driver_option_says_whether_there_is_ipv6_unless_the_body_does() -> No
         ({"Subnet": "10.1.0.0/16", "Gateway": "x"}, "invalid gateway x: invalid address x"),
     ],
 )
-def test_pools_that_cannot_be_meant_are_refused(config: dict[str, object], fault: str) -> None:
+def test_pools_that_cannot_be_meant_are_refused(config: dict[str, Any], fault: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         read(**ipam(config))
 
