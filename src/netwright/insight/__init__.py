@@ -1,1 +1,0 @@
-"""Reads everything, written to by none: what is so and why."""
