@@ -185,7 +185,8 @@ class SetSysctl(Op):
 class AnnounceAddress(Op):
     """Tell the neighbours of a link who has these addresses now (gratuitous ARP, unsolicited neighbour advertisement).
 
-    `count` messages, the first at once, the others `interval` milliseconds apart in the background.
+    `count` messages in the background: the first as soon as the link's neighbours can hear it, the others `interval`
+    milliseconds apart.
     """
 
     link: str

@@ -1,10 +1,12 @@
 """Tell the neighbours of an interface who has its addresses now.
 
-Gratuitous ARP requests (RFC 5227) and unsolicited neighbour advertisements (RFC 4861, 7.2.6). The first is the kernel's
-own: namespaces are made with arp_notify and ndisc_notify set, so it goes out as the interface comes up. The repetitions
-are raw frames from one thread in the background: closing a packet socket makes its thread wait 12 ms for the whole
-kernel, which nobody who attaches an endpoint should. It enters the namespace anew for each of them, so that no socket of
-ours keeps a namespace alive.
+Gratuitous ARP requests (RFC 5227) and unsolicited neighbour advertisements (RFC 4861, 7.2.6), raw frames from one
+thread in the background: closing a packet socket makes its thread wait 12 ms for the whole kernel, which nobody who
+attaches an endpoint should. The thread enters the namespace anew for each of them, so that no socket of ours keeps a
+namespace alive.
+
+The kernel's own announcement (arp_notify, ndisc_notify) is of no use here: it goes out while the interface comes up,
+and the bridge drops it, because its port forwards only some milliseconds later.
 """
 
 import heapq
@@ -27,6 +29,9 @@ _BROADCAST = b"\xff" * 6
 _ALL_NODES_MAC = bytes.fromhex("333300000001")
 _ALL_NODES = socket.inet_pton(socket.AF_INET6, "ff02::1")
 _OVERRIDE = 0x20000000
+
+SETTLING = 0.05
+"""Seconds that the first message waits for the bridge's port to forward."""
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +78,13 @@ class Announcer:
         self._closed = False
 
     def announce(self, op: AnnounceAddress) -> None:
-        """Plan the messages that follow the kernel's own."""
-        if op.count > 1:
-            self._plan(replace(op, count=op.count - 1))
+        """Plan the messages; the first is due as soon as it can arrive."""
+        if op.count > 0:
+            self._plan(op, SETTLING)
 
-    def _plan(self, op: AnnounceAddress) -> None:
+    def _plan(self, op: AnnounceAddress, seconds: float) -> None:
         with self._changed:
-            heapq.heappush(self._due, (time.monotonic() + op.interval / 1000, next(self._numbers), op))
+            heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), op))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
                 self._thread.start()
@@ -87,15 +92,21 @@ class Announcer:
 
     def _run(self) -> None:
         home = netns.current()
+        try:
+            self._work(home)
+        finally:
+            os.close(home)
+
+    def _work(self, home: int) -> None:
         while (op := self._next()) is not None:
             try:
                 _send(op, home)
-            except (OperationFailed, OSError) as error:
+            except OperationFailed as failure:
                 # The endpoint is gone, and nobody needs to hear of it any more.
-                log.debug("no announcement on %s: %s", op.link, error)
+                log.debug("no announcement: %s", failure)
                 continue
             if op.count > 1:
-                self._plan(replace(op, count=op.count - 1))
+                self._plan(replace(op, count=op.count - 1), op.interval / 1000)
 
     def _next(self) -> AnnounceAddress | None:
         """Wait for the next announcement that is due; None at the end."""
