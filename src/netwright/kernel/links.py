@@ -1,10 +1,11 @@
 """What is done to links, addresses and routes: one function an operation."""
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from netwright.errors import OperationFailed
 from netwright.host import ops
+from netwright.kernel import sysctl
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.socket import NetlinkError
 from netwright.kernel.stack import Stack, refused
@@ -20,13 +21,12 @@ def parked_group(group: int) -> int:
     return group ^ _PARKED
 
 
-def _request(stack: Stack, what: str, batch: Sequence[bytearray], content: Sequence[int] = ()) -> None:
+def _request(stack: Stack, what: str, batch: Sequence[bytearray], content: Collection[int] = ()) -> None:
     """Send messages; errors whose number is in `content` mean that it is so already."""
     try:
-        stack.netlink.request(batch)
+        stack.netlink.request(batch, content=content)
     except NetlinkError as error:
-        if error.errno not in content:
-            raise refused(what, error) from error
+        raise refused(what, error) from error
 
 
 def add_bridge(home: Stack, op: ops.AddBridge) -> None:
@@ -41,6 +41,11 @@ def add_bridge(home: Stack, op: ops.AddBridge) -> None:
                 errno=errno.EEXIST,
             ) from error
         raise refused(f"making bridge {op.name}", error) from error
+    try:
+        sysctl.write(f"net/ipv6/conf/{op.name}/accept_ra", "0", optional=True)
+    except OperationFailed:
+        discard(home, op.name)
+        raise
 
 
 def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
@@ -58,33 +63,52 @@ def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
     try:
         home.netlink.request([request])
     except NetlinkError as error:
-        if error.errno == errno.EXFULL:
-            raise OperationFailed(
-                f"bridge {op.bridge} is full: the kernel gives a bridge {BRIDGE_PORTS} ports; use a second network",
-                errno=errno.EXFULL,
-            ) from error
-        raise refused(f"making {op.host_name} and {op.name}", error) from error
-    index = home.index(op.host_name)
-    settings = [rt.no_ipv6_autoconfiguration(index)]
+        raise _no_veth(op, error) from error
+    settings = [rt.no_ipv6_autoconfiguration(op.host_name)]
     if op.hairpin:
-        settings.append(rt.set_hairpin(index))
-    # A kernel without IPv6 knows no address generation; then there is nothing to keep it from.
-    _request(home, f"setting up {op.host_name}", settings, content=(errno.EAFNOSUPPORT, errno.EOPNOTSUPP))
+        settings.append(rt.set_hairpin(op.host_name))
+    try:
+        # A kernel without IPv6 knows no address generation; then there is nothing to keep it from.
+        _request(home, f"setting up {op.host_name}", settings, content=(errno.EAFNOSUPPORT,))
+    except OperationFailed:
+        discard(home, op.host_name)
+        raise
+
+
+def _no_veth(op: ops.AddVeth, error: NetlinkError) -> OperationFailed:
+    """Return why a veth pair cannot be made."""
+    if error.errno == errno.EXFULL:
+        return OperationFailed(
+            f"bridge {op.bridge} is full: the kernel gives a bridge {BRIDGE_PORTS} ports; use a second network",
+            errno=errno.EXFULL,
+        )
+    if error.errno == errno.EOPNOTSUPP:
+        return OperationFailed(f"{op.bridge} is no bridge: {op.host_name} cannot join it", errno=errno.EOPNOTSUPP)
+    if error.errno == errno.EEXIST:
+        return OperationFailed(
+            f"making {op.host_name} and {op.name}: an interface has one of these names already", errno=errno.EEXIST
+        )
+    return refused(f"making {op.host_name} and {op.name}", error)
+
+
+def discard(home: Stack, name: str) -> None:
+    """Delete a link that could not be finished, and wait for it."""
+    _request(home, f"deleting {name}", [rt.delete_link(home.index(name))])
 
 
 def delete_link(home: Stack, op: ops.DeleteLink, group: int) -> bool:
-    """Take a link out of service; return whether it waits to be reaped by `reap`."""
-    link = home.link(op.name)
-    if link is None:
+    """Take a link out of service; return whether there was one, which then waits for `reap`.
+
+    Deleting one link makes the caller wait 16 ms and more, until the whole kernel has let go of it. Parked, it is off
+    its bridge, its name and its addresses at once, and a whole group is reaped for the price of one.
+    """
+    index = home.find(op.name)
+    if index is None:
         return False
-    if link.kind == "veth":
-        # Deleting one link makes the caller wait for the whole kernel to let go of it, 16 ms and more. Parked, it is
-        # off its bridge and its name at once, and a whole group is reaped for the price of one.
-        parked = rt.park_link(link.index, f"nwx{link.index}", parked_group(group))
-        _request(home, f"parking {op.name}", [parked], content=(errno.ENODEV,))
-        return True
-    _request(home, f"deleting {op.name}", [rt.delete_link(link.index)], content=(errno.ENODEV,))
-    return False
+    batch = [rt.delete_address(index, address) for address in home.addresses(index)]
+    batch.append(rt.park_link(index, _parked_name(index), parked_group(group)))
+    _rename(home, f"parking {op.name}", index, batch)
+    return True
 
 
 def reap(home: Stack, group: int) -> None:
@@ -98,18 +122,34 @@ def retire_link(stack: Stack, op: ops.RetireLink) -> None:
     if index is None:
         return
     batch = [rt.delete_address(index, address) for address in op.addresses]
-    batch.append(rt.rename_link(index, f"nwx{index}"))
-    _request(stack, f"retiring {op.name}", batch, content=(errno.EADDRNOTAVAIL, errno.ENODEV))
+    batch.append(rt.rename_link(index, _parked_name(index)))
+    _rename(stack, f"retiring {op.name}", index, batch)
+
+
+def _parked_name(index: int) -> str:
+    return f"nwx{index}"
+
+
+def _rename(stack: Stack, what: str, index: int, batch: Sequence[bytearray]) -> None:
+    """Send messages that end in a rename; what is gone already is well."""
+    content = (errno.EADDRNOTAVAIL, errno.ENODEV)
+    try:
+        stack.netlink.request(batch, content=content)
+    except NetlinkError as error:
+        if error.errno != errno.EBUSY:
+            raise refused(what, error) from error
+        # Before 6.2 the kernel renames no link that is up. Taking it down costs some milliseconds more.
+        _request(stack, what, [rt.set_down(index), *batch], content=content)
 
 
 def set_link_up(stack: Stack, op: ops.SetLinkUp) -> None:
     """Bring a link up."""
-    _request(stack, f"bringing {op.name} up", [rt.set_up(stack.index(op.name))])
+    _request(stack, f"bringing {op.name} up", [rt.set_up(op.name)])
 
 
 def set_link_mtu(stack: Stack, op: ops.SetLinkMtu) -> None:
     """Set a link's MTU."""
-    _request(stack, f"setting the MTU of {op.name} to {op.mtu}", [rt.set_mtu(stack.index(op.name), op.mtu)])
+    _request(stack, f"setting the MTU of {op.name} to {op.mtu}", [rt.set_mtu(op.name, op.mtu)])
 
 
 def add_address(stack: Stack, op: ops.AddAddress) -> None:
@@ -129,14 +169,16 @@ def delete_address(stack: Stack, op: ops.DeleteAddress) -> None:
 def replace_route(stack: Stack, op: ops.ReplaceRoute) -> None:
     """Set a route."""
     request = rt.replace_route(op.version, op.destination, op.gateway, stack.index(op.link))
-    where = "the default route" if op.destination is None else f"the route to {op.destination}"
-    _request(stack, f"setting {where} via {op.gateway or op.link}", [request])
+    _request(stack, f"setting {_named(op)} via {op.gateway or op.link}", [request])
 
 
 def delete_route(stack: Stack, op: ops.DeleteRoute) -> None:
     """Remove a route; content when there is none."""
     index = stack.find(op.link)
     if index is not None:
-        where = "the default route" if op.destination is None else f"the route to {op.destination}"
         request = rt.delete_route(op.version, op.destination, index)
-        _request(stack, f"removing {where}", [request], content=(errno.ESRCH, errno.ENODEV))
+        _request(stack, f"removing {_named(op)}", [request], content=(errno.ESRCH, errno.ENODEV))
+
+
+def _named(op: ops.ReplaceRoute | ops.DeleteRoute) -> str:
+    return f"the default IPv{op.version} route" if op.destination is None else f"the route to {op.destination}"

@@ -7,6 +7,7 @@ needs are opened for it and closed after it, because an open socket keeps a name
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,13 +31,25 @@ WORKERS = 3
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
 class Worker:
     """What one worker thread keeps: its namespace, its conversation with the kernel, its nftables context."""
 
-    home_descriptor: int
-    home: Stack
-    nft: Nft
+    def __init__(self) -> None:
+        self.home_descriptor = netns.current()
+        self.home = Stack(None, self.home_descriptor)
+        self._nft: Nft | None = None
+
+    @property
+    def nft(self) -> Nft:
+        """The nftables context, made when first needed: with the iptables backend it never is."""
+        if self._nft is None:
+            self._nft = Nft()
+        return self._nft
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        self.home.close()
+        os.close(self.home_descriptor)
 
 
 @dataclass(slots=True)
@@ -57,7 +70,7 @@ class Batch:
             return self.home
         found = self.visited.get(path)
         if found is None:
-            found = Stack(netns.open_pinned(path), self.worker.home_descriptor)
+            found = Stack.pinned(path, self.worker.home_descriptor)
             self.visited[path] = found
         return found
 
@@ -88,16 +101,19 @@ class LinuxHost:
         self._ports = Ports(exec_root)
         self._announcer = Announcer()
         self._local = threading.local()
+        self._workers: list[Worker] = []
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="kernel", initializer=self._start_worker)
         # Programs and deletions that make the kernel wait must not hold up the batches of others.
         self._slow = ThreadPoolExecutor(2, thread_name_prefix="kernel-slow", initializer=self._start_worker)
         self._reaping = threading.Event()
         self._carry = self._operations()
         self._answer = self._questions()
+        # What an earlier engine parked and did not come to reap.
+        self._reap_soon()
 
     def _start_worker(self) -> None:
-        descriptor = netns.current()
-        self._local.worker = Worker(descriptor, Stack(None, descriptor), Nft())
+        self._local.worker = Worker()
+        self._workers.append(self._local.worker)
 
     async def do(self, batch: Sequence[ops.Op]) -> None:
         """Carry out operations in order. Raises OperationFailed; its `done` counts those before the failure."""
@@ -115,6 +131,8 @@ class LinuxHost:
         self._announcer.close()
         self._pool.shutdown()
         self._slow.shutdown()
+        for worker in self._workers:
+            worker.close()
         self._ports.close()
 
     def _run(self, batch: tuple[ops.Op, ...]) -> None:
@@ -132,9 +150,7 @@ class LinuxHost:
             work.close()
 
     def _begin(self) -> Batch:
-        worker: Worker = self._local.worker
-        worker.home.forget()
-        return Batch(worker)
+        return Batch(self._local.worker)
 
     def _ask(self, query: queries.Query[Any]) -> Any:
         work = self._begin()
@@ -150,7 +166,7 @@ class LinuxHost:
         return {
             ops.CreateNamespace: self._create_namespace,
             ops.DeleteNamespace: self._delete_namespace,
-            ops.AddBridge: self._add_bridge,
+            ops.AddBridge: lambda work, op: links.add_bridge(work.home, op),
             ops.AddVeth: lambda work, op: links.add_veth(work.home, work.stack(op.netns), op),
             ops.DeleteLink: self._delete_link,
             ops.RetireLink: lambda work, op: links.retire_link(work.stack(op.netns), op),
@@ -200,10 +216,6 @@ class LinuxHost:
         work.leave(op.path)
         netns.delete(op.path)
 
-    def _add_bridge(self, work: Batch, op: ops.AddBridge) -> None:
-        links.add_bridge(work.home, op)
-        sysctl.write(f"net/ipv6/conf/{op.name}/accept_ra", "0", optional=True)
-
     def _delete_link(self, work: Batch, op: ops.DeleteLink) -> None:
         if links.delete_link(work.home, op, self._group):
             self._reap_soon()
@@ -227,10 +239,11 @@ class LinuxHost:
 
 
 def _prepare_namespace() -> None:
-    """Set what links that come later begin with: no IPv6 until an address is given to them, and to say who they are."""
+    """Have links that come later begin without IPv6, until they are given an address of it.
+
+    What the kernel does on its own on a link with IPv6 floods every port of its bridge.
+    """
     sysctl.write("net/ipv6/conf/default/disable_ipv6", "1", optional=True)
-    sysctl.write("net/ipv6/conf/default/ndisc_notify", "1", optional=True)
-    sysctl.write("net/ipv4/conf/default/arp_notify", "1", optional=True)
 
 
 _SLOW = (ops.IptablesTransaction,)

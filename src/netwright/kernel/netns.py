@@ -9,6 +9,7 @@ ends at once, and the next start repairs what was left (`controller.restore`).
 import contextlib
 import ctypes
 import errno
+import fcntl
 import logging
 import os
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from netwright.errors import OperationFailed
 CLONE_NEWNET = 0x40000000
 MS_BIND = 0x1000
 MNT_DETACH = 2
+_NS_GET_NSTYPE = 0xB703
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -63,10 +65,10 @@ def create(path: str, home: int) -> None:
     """Make a network namespace and pin it at a path. Raises OperationFailed; then nothing is left."""
     pin = Path(path)
     pin.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-    try:
-        pin.touch(mode=0o444, exist_ok=False)
-    except FileExistsError:
-        raise OperationFailed(f"a network namespace is pinned at {path} already", errno=errno.EEXIST) from None
+    if _is_namespace(path):
+        raise OperationFailed(f"a network namespace is pinned at {path} already", errno=errno.EEXIST)
+    # The file may stand there: a kill between the two steps leaves it, and so does a reboot.
+    pin.touch(mode=0o444)
     try:
         _check(_libc.unshare(CLONE_NEWNET), "making a network namespace")
         try:
@@ -89,16 +91,35 @@ def delete(path: str) -> None:
 
 
 def pinned(directory: str) -> tuple[str, ...]:
-    """Return the paths in a directory at which something stands or stood pinned."""
+    """Return the paths in a directory at which something stands or stood pinned.
+
+    The bare file that a kill in the middle of `create` leaves is among them, so that a sweep finds it.
+    """
     folder = Path(directory)
     if not folder.is_dir():
         return ()
     return tuple(str(path) for path in sorted(folder.iterdir()))
 
 
+def _is_namespace(path: str) -> bool:
+    try:
+        os.close(open_pinned(path))
+    except OperationFailed:
+        return False
+    return True
+
+
 def open_pinned(path: str) -> int:
     """Return a descriptor of the namespace pinned at a path. Raises OperationFailed where there is none."""
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise OperationFailed(f"no network namespace is pinned at {path}", errno=errno.ENOENT) from None
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise OperationFailed(f"no network namespace is pinned at {path}", errno=error.errno) from None
+    try:
+        kind = fcntl.ioctl(descriptor, _NS_GET_NSTYPE)
+    except OSError:
+        kind = 0
+    if kind != CLONE_NEWNET:
+        os.close(descriptor)
+        raise OperationFailed(f"no network namespace is pinned at {path}, only a file", errno=errno.ENOENT)
+    return descriptor

@@ -1,9 +1,11 @@
-"""One network stack as a worker sees it for the time of a batch: a netlink conversation and the indexes of its links."""
+"""One network stack as a worker sees it for the time of a batch: a netlink conversation, and what it can be asked."""
 
 import errno
+import fcntl
 import os
 import socket
 import struct
+from collections.abc import Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
 from netwright.errors import OperationFailed
@@ -17,7 +19,13 @@ from netwright.model.addressing import IPInterface, Mac
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
 _RTMSG = struct.Struct("=BBBBBBBBI")
+_RTNH = struct.Struct("=HBBi")
 _RTM_F_CLONED = 0x200
+
+_SIOCGIFINDEX = 0x8933
+_IFREQ = struct.Struct("=16si20x")
+"""`struct ifreq`: a name and, here, an index."""
+_NAME_LENGTH = 15
 
 
 class Stack:
@@ -25,13 +33,21 @@ class Stack:
 
     def __init__(self, descriptor: int | None, home: int) -> None:
         self.descriptor = descriptor
-        self._home = home
-        self._indexes: dict[str, int] = {}
         if descriptor is None:
             self.netlink = NetlinkSocket()
         else:
             with netns.visit(descriptor, home):
                 self.netlink = NetlinkSocket()
+
+    @classmethod
+    def pinned(cls, path: str, home: int) -> "Stack":
+        """Open the stack pinned at a path. Raises OperationFailed."""
+        descriptor = netns.open_pinned(path)
+        try:
+            return cls(descriptor, home)
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def close(self) -> None:
         """Let the namespace go."""
@@ -39,24 +55,26 @@ class Stack:
         if self.descriptor is not None:
             os.close(self.descriptor)
 
-    def forget(self) -> None:
-        """Drop what is known of links: another batch may have changed them."""
-        self._indexes.clear()
-
     def index(self, name: str) -> int:
         """Return a link's index. Raises OperationFailed where there is none of this name."""
-        known = self._indexes.get(name)
-        if known is None:
-            known = self.find(name)
-            if known is None:
-                raise OperationFailed(f"there is no interface {name}")
-            self._indexes[name] = known
-        return known
+        found = self.find(name)
+        if found is None:
+            raise OperationFailed(f"there is no interface {name}", errno=errno.ENODEV)
+        return found
 
     def find(self, name: str) -> int | None:
         """Return a link's index, or None."""
-        link = self.link(name)
-        return None if link is None else link.index
+        # An ioctl does not care what kind of socket it is asked on, and costs a tenth of a netlink question.
+        encoded = name.encode()
+        if len(encoded) > _NAME_LENGTH:
+            return None
+        try:
+            answer = fcntl.ioctl(self.netlink.fileno(), _SIOCGIFINDEX, _IFREQ.pack(encoded, 0))
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                return None
+            raise
+        return int(_IFREQ.unpack(answer)[1])
 
     def link(self, name: str) -> Link | None:
         """Return a link without its addresses, or None."""
@@ -72,15 +90,19 @@ class Stack:
         held = self._addresses() if addresses else {}
         return [_link(body, held) for kind, body in self.netlink.dump(rt.dump_links()) if kind == rt.RTM_NEWLINK]
 
-    def _addresses(self) -> dict[int, list[IPInterface]]:
+    def addresses(self, index: int) -> Sequence[IPInterface]:
+        """Return the addresses of one link."""
+        return self._addresses(index).get(index, ())
+
+    def _addresses(self, index: int = 0) -> dict[int, list[IPInterface]]:
         held: dict[int, list[IPInterface]] = {}
-        for kind, body in self.netlink.dump(rt.dump_addresses()):
+        for kind, body in self.netlink.dump(rt.dump_addresses(index)):
             if kind != rt.RTM_NEWADDR:
                 continue
-            _, length, _, _, index = _IFADDR.unpack_from(body)
+            _, length, _, _, link = _IFADDR.unpack_from(body)
             found = attributes(body, _IFADDR.size)
             packed = found.get(rt.IFA_LOCAL) or found[rt.IFA_ADDRESS]
-            held.setdefault(index, []).append(ip_interface(f"{ip_address(packed)}/{length}"))
+            held.setdefault(link, []).append(ip_interface((packed, length)))
         return held
 
     def routes(self) -> list[Route]:
@@ -119,17 +141,26 @@ def _route(body: bytes, names: dict[int, str]) -> Route | None:
     family, length, _, _, table, _, _, kind, flags = _RTMSG.unpack_from(body)
     found = attributes(body, _RTMSG.size)
     table = as_number(found[rt.RTA_TABLE]) if rt.RTA_TABLE in found else table
-    if table != rt.RT_TABLE_MAIN or kind != rt.RTN_UNICAST or flags & _RTM_F_CLONED or rt.RTA_OIF not in found:
+    if table != rt.RT_TABLE_MAIN or kind != rt.RTN_UNICAST or flags & _RTM_F_CLONED:
         return None
     zero = bytes(4 if family == socket.AF_INET else 16)
-    destination = ip_network((found.get(rt.RTA_DST, zero), length))
-    gateway = found.get(rt.RTA_GATEWAY)
+    index, gateway = _first_hop(found)
     return Route(
-        destination=destination,
+        destination=ip_network((found.get(rt.RTA_DST, zero), length)),
         gateway=None if gateway is None else ip_address(gateway),
-        link=names.get(as_number(found[rt.RTA_OIF]), ""),
+        link=names.get(index, ""),
         on_link=gateway is None and length > 0,
     )
+
+
+def _first_hop(found: dict[int, bytes]) -> tuple[int, bytes | None]:
+    """Return the index of the link that a route leaves by, and its gateway; of several ways the first."""
+    several = found.get(rt.RTA_MULTIPATH)
+    if several is not None:
+        length, _, _, index = _RTNH.unpack_from(several)
+        return index, attributes(several[:length], _RTNH.size).get(rt.RTA_GATEWAY)
+    index = as_number(found[rt.RTA_OIF]) if rt.RTA_OIF in found else 0
+    return index, found.get(rt.RTA_GATEWAY)
 
 
 def refused(what: str, error: NetlinkError) -> OperationFailed:

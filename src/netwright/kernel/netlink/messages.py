@@ -1,4 +1,4 @@
-"""The messages of rtnetlink that the engine sends, each a function from values to bytes (linux/rtnetlink.h, if_link.h)."""
+"""The messages of rtnetlink that the engine sends: functions from values to bytes (linux/rtnetlink.h, if_link.h)."""
 
 import socket
 import struct
@@ -24,9 +24,8 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
-IFLA_TXQLEN, IFLA_LINKINFO, IFLA_GROUP, IFLA_NET_NS_FD = 13, 18, 27, 28
-IFLA_LINK_NETNSID, IFLA_PROTINFO = 37, 12
-IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+IFLA_LINKINFO, IFLA_GROUP, IFLA_NET_NS_FD, IFLA_LINK_NETNSID = 18, 27, 28, 37
+IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 IFLA_BRPORT_MODE = 4
 IFLA_AF_SPEC, IFLA_INET6_ADDR_GEN_MODE = 26, 8
 VETH_INFO_PEER = 1
@@ -34,7 +33,7 @@ ADDR_GEN_MODE_NONE = 1
 
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS = 1, 2, 4, 8
 IFA_F_NODAD = 0x02
-RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE = 1, 4, 5, 15
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_TABLE = 1, 4, 5, 9, 15
 RT_TABLE_MAIN = 254
 RTPROT_STATIC = 4
 RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
@@ -101,16 +100,18 @@ def add_veth(
     return message(RTM_NEWLINK, _NEW, body)
 
 
-def set_hairpin(index: int) -> bytearray:
+def set_hairpin(name: str) -> bytearray:
     """Let a bridge port send a frame back where it came from."""
-    header = link_header(family=socket.AF_BRIDGE, index=index)
-    return message(RTM_SETLINK, NLM_F_ACK, header + nested(IFLA_PROTINFO, octet(IFLA_BRPORT_MODE, 1)))
+    # Without NLM_F_CREATE this changes the link of that name, so its index need not be asked for.
+    port = nested(IFLA_INFO_SLAVE_DATA, octet(IFLA_BRPORT_MODE, 1))
+    body = link_header() + text(IFLA_IFNAME, name)
+    return message(RTM_NEWLINK, NLM_F_ACK, body + nested(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, "bridge"), port))
 
 
-def no_ipv6_autoconfiguration(index: int) -> bytearray:
+def no_ipv6_autoconfiguration(name: str) -> bytearray:
     """Keep the kernel from giving a link an IPv6 address, and from speaking IPv6 on it, by itself."""
     mode = nested(IFLA_AF_SPEC, nested(socket.AF_INET6, octet(IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE)))
-    return message(RTM_SETLINK, NLM_F_ACK, link_header(index=index) + mode)
+    return message(RTM_SETLINK, NLM_F_ACK, link_header() + text(IFLA_IFNAME, name) + mode)
 
 
 def park_link(index: int, name: str, group: int) -> bytearray:
@@ -134,19 +135,19 @@ def delete_link(index: int) -> bytearray:
     return message(RTM_DELLINK, NLM_F_ACK, link_header(index=index))
 
 
-def set_up(index: int) -> bytearray:
+def set_up(name: str) -> bytearray:
     """Bring a link up."""
-    return message(RTM_SETLINK, NLM_F_ACK, link_header(index=index, flags=IFF_UP, change=IFF_UP))
-
-
-def set_up_by_name(name: str) -> bytearray:
-    """Bring a link up that is known by name only."""
     return message(RTM_SETLINK, NLM_F_ACK, link_header(flags=IFF_UP, change=IFF_UP) + text(IFLA_IFNAME, name))
 
 
-def set_mtu(index: int, mtu: int) -> bytearray:
+def set_down(index: int) -> bytearray:
+    """Take a link down; the kernel waits for its last packets."""
+    return message(RTM_SETLINK, NLM_F_ACK, link_header(index=index, change=IFF_UP))
+
+
+def set_mtu(name: str, mtu: int) -> bytearray:
     """Set a link's MTU."""
-    return message(RTM_SETLINK, NLM_F_ACK, link_header(index=index) + number(IFLA_MTU, mtu))
+    return message(RTM_SETLINK, NLM_F_ACK, link_header() + text(IFLA_IFNAME, name) + number(IFLA_MTU, mtu))
 
 
 def _address(kind: int, flags: int, index: int, address: IPv4Interface | IPv6Interface) -> bytearray:
@@ -207,11 +208,11 @@ def get_link(name: str) -> bytearray:
     return message(RTM_GETLINK, 0, link_header() + text(IFLA_IFNAME, name))
 
 
-def dump_addresses() -> bytearray:
-    """Ask for all addresses of both families."""
-    return message(RTM_GETADDR, NLM_F_DUMP, _IFADDR.pack(0, 0, 0, 0, 0))
+def dump_addresses(index: int = 0) -> bytearray:
+    """Ask for the addresses of a link, or for all (0), of both families."""
+    return message(RTM_GETADDR, NLM_F_DUMP, _IFADDR.pack(0, 0, 0, 0, index))
 
 
 def dump_routes(family: int) -> bytearray:
-    """Ask for all routes of a family."""
-    return message(RTM_GETROUTE, NLM_F_DUMP, _RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
+    """Ask for the routes of a family's main table."""
+    return message(RTM_GETROUTE, NLM_F_DUMP, _RTMSG.pack(family, 0, 0, 0, RT_TABLE_MAIN, 0, 0, 0, 0))

@@ -8,11 +8,12 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 from netwright.kernel.netlink.wire import (
+    HEADER,
     NLM_F_DUMP_INTR,
     NLMSG_DONE,
     NLMSG_ERROR,
@@ -28,17 +29,20 @@ NETLINK_NETFILTER = 12
 _SOL_NETLINK = 270
 _NETLINK_CAP_ACK = 10
 _NETLINK_EXT_ACK = 11
+_NETLINK_GET_STRICT_CHK = 12
 _NLMSGERR_ATTR_MSG = 1
 _NLM_F_ACK_TLVS = 0x200
+_ERROR = struct.Struct("=i")
 _RECEIVE_BUFFER = 1 << 20
-_DATAGRAM = 1 << 17
+_DATAGRAM = 1 << 16
+"""More than the kernel puts into one datagram: it fills a listing up to 32 KiB."""
 _DUMP_TRIES = 10
 
 
 class NetlinkError(OSError):
     """The kernel refused a message; `place` is its index in the batch."""
 
-    def __init__(self, number: int, words: str, place: int) -> None:
+    def __init__(self, number: int, words: str, place: int = 0) -> None:
         super().__init__(number, words or os.strerror(number))
         self.place = place
 
@@ -51,8 +55,12 @@ class NetlinkSocket:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
+        if protocol == NETLINK_ROUTE:
+            # Without it the kernel ignores what a listing is limited to, and lists everything.
+            self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
         self._socket.bind((0, 0))
         self._sequence = 0
+        self._buffer = bytearray(_DATAGRAM)
 
     def close(self) -> None:
         """End the conversation."""
@@ -66,78 +74,95 @@ class NetlinkSocket:
     ) -> None:
         self.close()
 
-    def request(self, batch: Sequence[bytearray]) -> None:
+    def fileno(self) -> int:
+        """Return the socket's descriptor, for questions that are asked by ioctl."""
+        return self._socket.fileno()
+
+    def request(self, batch: Sequence[bytearray], *, content: Collection[int] = ()) -> None:
         """Send messages in one system call and await the kernel's acknowledgement of each.
 
-        The kernel works through the batch even after a failure. Raises NetlinkError for the first that it refused.
+        The kernel works through the batch even after a failure. Raises NetlinkError for the first that it refused,
+        except with an error number in `content`: those say that it is so already.
         """
-        waiting = {}
-        for place, encoded in enumerate(batch):
-            self._sequence = (self._sequence + 1) & 0x7FFFFFFF
-            number_message(encoded, self._sequence)
-            waiting[self._sequence] = place
+        waiting = {self._number(encoded): place for place, encoded in enumerate(batch)}
         self._socket.send(b"".join(batch))
         failure: NetlinkError | None = None
         while waiting:
-            for kind, flags, sequence, body in messages(self._socket.recv(_DATAGRAM)):
+            for kind, flags, sequence, body in self._receive():
                 if kind != NLMSG_ERROR or sequence not in waiting:
                     continue
-                place = waiting.pop(sequence)
-                code = -int(struct.unpack_from("=i", body)[0])
-                if code and (failure is None or place < failure.place):
-                    failure = NetlinkError(code, _kernel_words(flags, body), place)
+                refusal = _refusal(flags, body, waiting.pop(sequence))
+                if refusal is None or refusal.errno in content:
+                    continue
+                if failure is None or refusal.place < failure.place:
+                    failure = refusal
         if failure is not None:
             raise failure
 
     def get(self, encoded: bytearray) -> bytes:
         """Ask for one thing and return its body. Raises NetlinkError where there is none."""
-        self._sequence = (self._sequence + 1) & 0x7FFFFFFF
-        number_message(encoded, self._sequence)
+        wanted = self._number(encoded)
         self._socket.send(encoded)
         while True:
-            for kind, flags, sequence, body in messages(self._socket.recv(_DATAGRAM)):
-                if sequence != self._sequence:
+            for kind, flags, sequence, body in self._receive():
+                if sequence != wanted:
                     continue
-                if kind == NLMSG_ERROR:
-                    raise NetlinkError(-int(struct.unpack_from("=i", body)[0]), _kernel_words(flags, body), 0)
+                if kind == NLMSG_ERROR and (refusal := _refusal(flags, body)) is not None:
+                    raise refusal
                 return body
 
-    def dump(self, kind_and_body: bytearray) -> list[tuple[int, bytes]]:
+    def dump(self, encoded: bytearray) -> list[tuple[int, bytes]]:
         """Ask for a listing and return (type, body) of its entries.
 
         A listing that changed while it was read is read again. Raises NetlinkError.
         """
         for _ in range(_DUMP_TRIES):
-            entries, interrupted = self._dump_once(kind_and_body)
+            entries, interrupted = self._dump_once(encoded)
             if not interrupted:
                 return entries
-        raise NetlinkError(errno.EINTR, "the listing kept changing while it was read", 0)
+        raise NetlinkError(errno.EINTR, "the listing kept changing while it was read")
 
     def _dump_once(self, encoded: bytearray) -> tuple[list[tuple[int, bytes]], bool]:
-        self._sequence = (self._sequence + 1) & 0x7FFFFFFF
-        number_message(encoded, self._sequence)
+        wanted = self._number(encoded)
         self._socket.send(encoded)
         entries: list[tuple[int, bytes]] = []
         interrupted = False
         while True:
-            for kind, flags, sequence, body in messages(self._socket.recv(_DATAGRAM)):
-                if sequence != self._sequence:
+            for kind, flags, sequence, body in self._receive():
+                if sequence != wanted:
                     continue
                 interrupted |= bool(flags & NLM_F_DUMP_INTR)
-                if kind == NLMSG_DONE:
+                if kind in {NLMSG_DONE, NLMSG_ERROR}:
+                    if len(body) >= _ERROR.size and (refusal := _refusal(flags, body, header=kind == NLMSG_ERROR)):
+                        raise refusal
                     return entries, interrupted
-                if kind == NLMSG_ERROR:
-                    code = -int(struct.unpack_from("=i", body)[0])
-                    if code == 0:
-                        return entries, interrupted
-                    raise NetlinkError(code, _kernel_words(flags, body), 0)
                 entries.append((kind, body))
 
+    def _number(self, encoded: bytearray) -> int:
+        """Give a message the next sequence number and return it; a late answer to an earlier one is told by it."""
+        self._sequence = (self._sequence + 1) & 0x7FFFFFFF
+        number_message(encoded, self._sequence)
+        return self._sequence
 
-def _kernel_words(flags: int, body: bytes) -> str:
-    """Return what the kernel says about an error in its extended acknowledgement, or an empty text."""
-    if not flags & _NLM_F_ACK_TLVS:
-        return ""
-    # With NETLINK_CAP_ACK the offending message is cut to its header: 4 bytes of error and 16 of header come before.
-    said = attributes(body, 20).get(_NLMSGERR_ATTR_MSG)
-    return as_text(said) if said else ""
+    def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
+        """Wait for a datagram and return its messages: (type, flags, sequence, body) of each."""
+        length, _, flags, _ = self._socket.recvmsg_into([self._buffer])
+        if flags & socket.MSG_TRUNC:
+            raise NetlinkError(errno.EMSGSIZE, f"the kernel answered with more than {_DATAGRAM} bytes")
+        return messages(bytes(memoryview(self._buffer)[:length]))
+
+
+def _refusal(flags: int, body: bytes, place: int = 0, *, header: bool = True) -> NetlinkError | None:
+    """Return the error that an answer carries, or None where it carries none.
+
+    `header` says whether the header of the refused message stands between the number and the kernel's words, as it does
+    in an acknowledgement and not at the end of a listing.
+    """
+    code = -int(_ERROR.unpack_from(body)[0])
+    if code == 0:
+        return None
+    said = b""
+    if flags & _NLM_F_ACK_TLVS:
+        # With NETLINK_CAP_ACK no more than the header of the refused message is sent back.
+        said = attributes(body, _ERROR.size + (HEADER.size if header else 0)).get(_NLMSGERR_ATTR_MSG, b"")
+    return NetlinkError(code, as_text(said), place)
