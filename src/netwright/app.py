@@ -101,7 +101,8 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
         sources=sources_with([Source(pool.base, pool.size) for pool in config.default_address_pools], identity),
         default_bridge=default_bridge(config),
         firewall=firewall,
-        backend=_backend(config),
+        backend_name=config.firewall_backend,
+        backends=_BACKENDS,
         ip_forward=config.ip_forward,
         guard_forwarding=not config.ip_forward_no_drop,
         direct_routing=config.allow_direct_routing,
@@ -111,10 +112,6 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
 def _remove_tree(directory: Path) -> None:
     if directory.exists():
         shutil.rmtree(directory)
-
-
-def _backend(config: Config) -> type[NftablesBackend] | type[IptablesBackend]:
-    return _BACKENDS[config.firewall_backend]
 
 
 def default_bridge(config: Config) -> DefaultBridge:

@@ -324,3 +324,35 @@ def test_metrics_are_offered_on_the_socket(fresh: Engine) -> None:
 
     assert status == 200
     assert "netwright_api_request_seconds" in str(text)
+
+
+@pytest.mark.parametrize(("first", "then"), [BACKENDS, BACKENDS[::-1]])
+def test_another_firewall_backend_takes_over_and_leaves_nothing_of_the_former(
+    machine: Machine, tmp_path: Path, image_tar: Path, first: str, then: str
+) -> None:
+    engine = Engine(machine, tmp_path, f"--firewall-backend={first}")
+    try:
+        engine.start()
+        engine.docker("import", str(image_tar), IMAGE)
+        serve(engine, "web", "-p", "8080:80")
+        engine.stop()
+        engine.flags = (f"--firewall-backend={then}",)
+        engine.start()
+
+        chains = machine.host.run("iptables-save").stdout
+        maps = machine.host.run("nft", "list", "ruleset").stdout
+        assert fetch(engine) == "hello\n"
+        assert (":DOCKER " in chains) == (then == "iptables")
+        assert ("map any4" in maps) == (then == "nftables")
+    finally:
+        engine.close()
+
+
+def test_dockers_chains_of_another_engine_are_not_taken_over(machine: Machine, tmp_path: Path) -> None:
+    machine.host.run("iptables", "-t", "nat", "-N", "DOCKER")
+    engine = Engine(machine, tmp_path, "--firewall-backend=iptables")
+
+    done = machine.host.run(*engine.command(), check=False)
+
+    assert done.returncode == 1
+    assert "--firewall-backend=nftables" in done.stderr

@@ -1,8 +1,9 @@
 """The network engine as a whole: its parts put together, started and taken down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from netwright.controller.backend import settle
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.forwarding import Forwarding
@@ -37,8 +38,8 @@ _AVOIDED = "/proc/sys/net/ipv4/ip_local_reserved_ports"
 class EngineSettings:
     """What of the daemon's options concerns the network engine.
 
-    `group` is the link group that tags the links of this engine. `backend` makes the firewall once it is known what
-    must be guarded.
+    `group` is the link group that tags the links of this engine. `backends` make a firewall once it is known what must
+    be guarded; `backend_name` is the one to use.
     """
 
     group: int
@@ -46,10 +47,15 @@ class EngineSettings:
     sources: tuple[Source, ...]
     default_bridge: DefaultBridge
     firewall: FirewallSettings
-    backend: Callable[[FirewallSettings], Backend]
+    backend_name: str
+    backends: Mapping[str, Callable[[FirewallSettings], Backend]]
     ip_forward: bool = True
     guard_forwarding: bool = True
     direct_routing: bool = False
+
+    def backend(self, firewall: FirewallSettings) -> Backend:
+        """Return the backend to use."""
+        return self.backends[self.backend_name](firewall)
 
 
 class NetworkEngine:
@@ -60,6 +66,7 @@ class NetworkEngine:
     ) -> None:
         self._settings = settings
         self._host = host
+        self._store = store
         self._state = State(store)
         self._state.load()
         self._forwarding = Forwarding(store, host)
@@ -114,9 +121,13 @@ class NetworkEngine:
             group=self._settings.group,
         )
         await predefined.check()
+        await settle(self._store, self._host, self._settings.backend_name, self._backends())
         await self._allow_forwarding()
         await self._restoration().run()
         await predefined.ensure()
+
+    def _backends(self) -> Mapping[str, Backend]:
+        return {name: make(self._settings.firewall) for name, make in self._settings.backends.items()}
 
     def _restore_memory(self) -> None:
         """Fill what is derived from the rows: IPAM and the index of host ports."""

@@ -189,7 +189,6 @@ class Networks:
         network = self._state.network(reference)
         if network.name in PREDEFINED:
             raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
-        self._refuse_used(network)
         return await self.unmake(network)
 
     def _refuse_used(self, network: Network) -> None:
@@ -209,10 +208,12 @@ class Networks:
             )
 
     async def unmake(self, network: Network) -> Network:
-        """Remove a network that nothing stands on, whatever its name."""
+        """Remove a network, whatever its name. Raises Forbidden where something stands on it."""
         driver = self._with.drivers[network.driver]
         # The row goes first: nobody can join what is being taken down, and the sweep removes what a crash leaves.
         async with self._with.firewall.changing() as firewall:
+            # Nothing is awaited between this look and the row's deletion from memory: nobody can join in between.
+            self._refuse_used(network)
             await self._state.commit(delete=[network])
             rules = firewall.change(add=(), remove=driver.intents(network))
             failures = await carry_out_all(self._with.host, [*driver.delete_network(network), *rules])

@@ -159,10 +159,17 @@ class Sandboxes:
         Rows and rules change under one hold of the firewall: a rebuild in between would make the rules twice.
         """
         async with self._with.firewall.changing() as firewall:
+            self._refuse_gone_networks(put)
             await self._state.commit(put=put, delete=delete)
             rules = firewall.change(add=change.add, remove=change.remove)
             await attempt.do([*first, *rules, *change.links, *change.ports])
         await attempt.do(change.leftovers)
+
+    def _refuse_gone_networks(self, rows: Sequence[Row]) -> None:
+        """Refuse endpoints of a network that was removed while their ports were being held."""
+        for row in rows:
+            if isinstance(row, Endpoint) and row.network not in self._state.networks:
+                raise NotFound(f"network {row.network} not found: it was removed meanwhile")
 
     async def close(self, sandbox: Id) -> None:
         """Take the stack from the machine; its reservations stay. All failures are reported together."""
