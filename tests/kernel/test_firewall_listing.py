@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from tests.kernel.firewall_lab import BACKENDS, namespace
-from tests.unit.firewall.shapes import DOCKER0, SHAPES, TABLES, Rules, Shape, assert_listed, by_chain
+from tests.unit.firewall.shapes import DOCKER0, SHAPES, TABLES, Rules, Shape, assert_listed, by_chain, network, port
 
 from netwright.firewall import forward_guard
 from netwright.firewall.api import Backend, FirewallSettings, Listings
@@ -122,6 +122,21 @@ def test_the_kernel_ends_up_alike_by_change_and_by_installation(shape: Shape) ->
     assert ruleset() == installed
     do([back for op in reversed(change) if (back := op.inverse()) is not None])
     assert ruleset() == empty
+
+
+def test_a_large_change_rewrites_our_chains_and_nothing_else() -> None:
+    iptables.restore(4, FOREIGN)
+    backend = IptablesBackend(FirewallSettings(instance="test", proxied=True))
+    few, many = [port(first=80)], [port(first=first, to_first=first) for first in range(1000, 1200)]
+    do(backend.install((network(), *few), found(backend)))
+    before = listed(4)
+    do(backend.change(add=many, remove=()))
+    listings = {query: iptables.save(query.version, query.table) for query in backend.consults(add=(), remove=many)}
+    change = backend.change(add=(), remove=many, found=listings)
+    do(change)
+    assert listed(4) == before
+    do([back for op in reversed(change) if (back := op.inverse()) is not None])
+    assert len(listed(4)["nat"]["DOCKER"]) == len(few) + len(many)
 
 
 def test_iptables_that_is_not_installed_is_no_error_to_ask_and_a_clear_one_to_use(

@@ -34,8 +34,25 @@ Listings = Mapping[IptablesRules, str | None]
 class Backend(Protocol):
     """One way to make intents true. No method does anything: all return what is to be done.
 
-    A bridge's `route_localnet` may be set only after its NetworkIntent is in force: until then nothing keeps containers
-    from the services that the host keeps for itself on 127.0.0.1 (the bridge driver does it in `open_network`).
+    **Whose intents go together.** Two intents may want one rule: two host ports that lead to one container's port, both
+    families of a network on one bridge. So a change names all intents that an owner (a network; the endpoints of a
+    sandbox) had, and all that it is to have; what both want is left alone. Different owners never share a rule.
+
+    **Sysctls**, which are the drivers' to set, in the order in which they may be set:
+
+    1. `net/ipv4/ip_forward` and `net/ipv6/conf/all/forwarding`, 1, only after `install` with `guard_forwarding*` where
+       they were 0: else the host is a router for everybody in between.
+    2. `net/ipv4/conf/<bridge>/route_localnet`, 1, where 127.0.0.1 is served by translation (`proxied` False), only
+       after the bridge's NetworkIntent is in force: until then nothing keeps containers from the services that the host
+       keeps for itself on 127.0.0.1. Never on `all` or `default`. Going back: first the sysctl (the bridge's end takes
+       it along), then the intent.
+    3. `net/bridge/bridge-nf-call-iptables` and `net/bridge/bridge-nf-call-ip6tables`, 1, for the iptables backend
+       without proxy alone: Docker's rules translate nothing back between neighbours that meet through the host, so
+       iptables must see bridged packets (Docker sets them too). The nftables backend works with both values. They are
+       optional: without br_netfilter they do not exist.
+
+    Ports of a bridge need hairpin mode (`IFLA_BRPORT_MODE`), or a container does not reach its own published port where
+    bridged packets are filtered.
     """
 
     name: ClassVar[str]
@@ -47,8 +64,17 @@ class Backend(Protocol):
     def install(self, intents: Collection[Intent], found: Listings) -> Sequence[Op]:
         """Return what makes exactly these intents true, whatever stood there of ours before."""
 
-    def change(self, *, add: Collection[Intent], remove: Collection[Intent]) -> Sequence[Op]:
-        """Return the least that adds and removes these; each operation knows its inverse."""
+    def consults(self, *, add: Collection[Intent], remove: Collection[Intent]) -> Sequence[IptablesRules]:
+        """Return the listings that make a change of this size cheaper: none for nearly all."""
+
+    def change(
+        self, *, add: Collection[Intent], remove: Collection[Intent], found: Listings | None = None
+    ) -> Sequence[Op]:
+        """Return the least that adds and removes these; each operation knows its inverse.
+
+        `found` are the listings that `consults` names. Whoever passes them holds off all other changes from the time
+        when they were asked for until the operations are done; without them the change is right as well, only slower.
+        """
 
     def uninstall(self, found: Listings) -> Sequence[Op]:
         """Return what removes everything of ours and nothing else; content with what is gone already."""

@@ -11,7 +11,7 @@ who may send what inside a bridge, that containers do not reach the host's loopb
 nobody else where it was us who switched forwarding on. The policy of FORWARD is therefore not touched, unlike Docker's.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from netwright.firewall import forward_guard
@@ -37,6 +37,9 @@ _CHAINS: Mapping[str, tuple[str, ...]] = {
 _JUMPS = tuple(
     Rule("filter", "DOCKER-FORWARD", f"-j {chain}") for chain in ("DOCKER-CT", "DOCKER-INTERNAL", "DOCKER-BRIDGE")
 )
+
+MANY = 50
+"""How many rules of a table are deleted one by one at most; deleting 1,000 of 1,000 takes 0.8 s, rewriting 0.05 s."""
 
 
 class IptablesBackend:
@@ -72,9 +75,32 @@ class IptablesBackend:
                 ops.append(IptablesTransaction(version=version, rules=text))
         return ops
 
-    def change(self, *, add: Collection[Intent], remove: Collection[Intent]) -> Sequence[Op]:
+    def consults(self, *, add: Collection[Intent], remove: Collection[Intent]) -> Sequence[IptablesRules]:
+        """Return the tables of which a change deletes so much that rewriting chains is quicker than rule by rule."""
+        return [
+            IptablesRules(version, table)
+            for version, table, going, _ in self._differences(add, remove)
+            if len(going) > MANY
+        ]
+
+    def change(
+        self, *, add: Collection[Intent], remove: Collection[Intent], found: Listings | None = None
+    ) -> Sequence[Op]:
         """Return the rules that go and come, one transaction a table, each with its inverse."""
         ops: list[Op] = list(transition(self._table, self._beside(remove), self._beside(add)))
+        for version, table, going, coming in self._differences(add, remove):
+            present = _lines(found or {}, version, table)
+            if present and len(going) > MANY:
+                forth, back = _rewritten(table, present, going, coming)
+            else:
+                forth, back = _edited(table, going, coming), _edited(table, coming, going)
+            ops.append(IptablesTransaction(version=version, rules=forth, undo=back))
+        return ops
+
+    def _differences(
+        self, add: Collection[Intent], remove: Collection[Intent]
+    ) -> Iterator[tuple[int, str, list[Rule], list[Rule]]]:
+        """Yield for each table that a change touches the rules that go and those that come."""
         for version in self._versions:
             old, new = self._rules(version, remove), self._rules(version, add)
             kept = set(old) & set(new)
@@ -82,9 +108,7 @@ class IptablesBackend:
                 going = [rule for rule in old if rule.table == table and rule not in kept]
                 coming = [rule for rule in new if rule.table == table and rule not in kept]
                 if going or coming:
-                    forth, back = _edited(table, going, coming), _edited(table, coming, going)
-                    ops.append(IptablesTransaction(version=version, rules=forth, undo=back))
-        return ops
+                    yield version, table, going, coming
 
     def uninstall(self, found: Listings) -> Sequence[Op]:
         """Return what takes out our rules and chains, DOCKER-USER where it is empty, and the tables beside them."""
@@ -131,9 +155,7 @@ def _written(table: str, present: Sequence[str], rules: Sequence[Rule], shared: 
     if table == "filter" and not has_chain(present, DOCKER_USER):
         lines.append(f":{DOCKER_USER} - [0:0]")
     own = [rule for rule in rules if rule.table == table and rule.chain in _CHAINS[table]]
-    first = [rule for rule in reversed(own) if rule.first]
-    last = [rule for rule in own if not rule.first]
-    lines.extend(f"-A {rule.chain} {rule.text}" for rule in (*first, *last))
+    lines.extend(_placed(own, ()))
     built_in = [rule for rule in rules if rule.table == table and rule.chain not in _CHAINS[table]]
     going, coming = shared.correction(table, built_in)
     lines.extend(going)
@@ -157,11 +179,38 @@ def _removed(table: str, present: Sequence[str], shared: SharedChains) -> str:
 
 def _edited(table: str, going: Sequence[Rule], coming: Sequence[Rule]) -> str:
     """Return the text that deletes some rules of a table and adds others."""
-    return _text(table, [*(f"-D {rule.chain} {rule.text}" for rule in going), *map(_addition, coming)])
+    return _text(table, _edits(going, coming))
+
+
+def _edits(going: Sequence[Rule], coming: Sequence[Rule]) -> list[str]:
+    return [*(f"-D {rule.chain} {rule.text}" for rule in going), *map(_addition, coming)]
+
+
+def _rewritten(table: str, present: Sequence[str], going: Sequence[Rule], coming: Sequence[Rule]) -> tuple[str, str]:
+    """Return the text that writes our own chains anew as a listing shows them, but for a change; and its inverse."""
+    chains = sorted({rule.chain for rule in (*going, *coming)} & set(_CHAINS[table]))
+    empty = [f":{chain} - [0:0]" for chain in chains]
+    before = [line for line in present if line.startswith(tuple(f"-A {chain} " for chain in chains))]
+    gone = set(map(_appended, going))
+    after = _placed([rule for rule in coming if rule.chain in chains], [line for line in before if line not in gone])
+    out, into = ([rule for rule in rules if rule.chain not in chains] for rules in (going, coming))
+    forth = _text(table, [*empty, *after, *_edits(out, into)])
+    return forth, _text(table, [*empty, *before, *_edits(into, out)])
+
+
+def _placed(rules: Sequence[Rule], standing: Sequence[str]) -> list[str]:
+    """Return the lines of chains in which rules have been put among those that stand there, each at its end of them."""
+    first = (rule for rule in reversed(rules) if rule.first)
+    last = (rule for rule in rules if not rule.first)
+    return [*map(_appended, first), *standing, *map(_appended, last)]
+
+
+def _appended(rule: Rule) -> str:
+    return f"-A {rule.chain} {rule.text}"
 
 
 def _addition(rule: Rule) -> str:
-    return f"-I {rule.chain} 1 {rule.text}" if rule.first else f"-A {rule.chain} {rule.text}"
+    return f"-I {rule.chain} 1 {rule.text}" if rule.first else _appended(rule)
 
 
 def _text(table: str, lines: Sequence[str]) -> str:

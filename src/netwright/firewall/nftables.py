@@ -38,7 +38,22 @@ class NftablesBackend:
         ]
         return [NftTransaction(commands="\n".join(lines)), *docker_user.ensure(found)]
 
-    def change(self, *, add: Collection[Intent], remove: Collection[Intent]) -> Sequence[Op]:
+    def consults(
+        self,
+        *,
+        add: Collection[Intent],  # noqa: ARG002 - elements are deleted as quickly as they are added, however many
+        remove: Collection[Intent],  # noqa: ARG002
+    ) -> Sequence[IptablesRules]:
+        """No listing: a change is elements."""
+        return ()
+
+    def change(
+        self,
+        *,
+        add: Collection[Intent],
+        remove: Collection[Intent],
+        found: Listings | None = None,  # noqa: ARG002 - nothing is consulted
+    ) -> Sequence[Op]:
         """Return one transaction of elements, with its inverse."""
         return transition(self._table, self._elements(remove), self._elements(add))
 

@@ -19,7 +19,7 @@ from tests.unit.firewall.shapes import (
 
 from netwright.firewall.api import FirewallSettings, Listings
 from netwright.firewall.intent import Intent
-from netwright.firewall.iptables import IptablesBackend
+from netwright.firewall.iptables import MANY, IptablesBackend
 from netwright.host.ops import IptablesTransaction, NftTransaction, Op
 from netwright.host.queries import IptablesRules
 
@@ -211,3 +211,42 @@ def test_a_change_leads_where_an_installation_leads(before: set[Intent], after: 
     assert changed.as_sets() == fresh.as_sets()
     changed.do([back for op in reversed(ops) if (back := op.inverse()) is not None])
     assert changed.as_sets() == start
+
+
+RUNS = st.tuples(st.integers(1000, 1200), st.integers(0, 2 * MANY), st.sampled_from(["0.0.0.0", "127.0.0.1"]))
+
+
+def run(first: int, count: int, host_ip: str) -> list[Intent]:
+    return [port(host_ip, first=first + i, to_first=first + i) for i in range(count)]
+
+
+@given(before=RUNS, after=RUNS, proxied=st.booleans())
+def test_a_large_change_leads_where_a_small_one_leads(
+    before: tuple[int, int, str], after: tuple[int, int, str], proxied: bool
+) -> None:
+    backend = IptablesBackend(FirewallSettings(instance="test", proxied=proxied))
+    old, new = run(*before), run(*after)
+    rewritten, edited = FakeIptables(4, foreign=True), FakeIptables(4, foreign=True)
+    for machine in (rewritten, edited):
+        machine.do(backend.install((*DOCKER0, network(), *old), machine.listings()))
+    start = rewritten.as_sets()
+    ops = backend.change(add=new, remove=old, found=rewritten.listings())
+    rewritten.do(ops)
+    edited.do(backend.change(add=new, remove=old))
+    assert rewritten.rules() == edited.rules()
+    rewritten.do([back for op in reversed(ops) if (back := op.inverse()) is not None])
+    assert rewritten.as_sets() == start
+
+
+def test_only_a_change_that_deletes_much_consults_a_listing() -> None:
+    backend = IptablesBackend(FirewallSettings(instance="test", proxied=True))
+    much, little = run(1000, MANY + 1, "0.0.0.0"), run(1000, MANY, "0.0.0.0")
+    assert backend.consults(add=(), remove=much) == [IptablesRules(4, "nat"), IptablesRules(4, "filter")]
+    assert not backend.consults(add=much, remove=())
+    assert not backend.consults(add=(), remove=little)
+    texts = [
+        op.rules
+        for op in backend.change(add=(), remove=much, found={IptablesRules(4, "nat"): ":DOCKER - [0:0]"})
+        if isinstance(op, IptablesTransaction)
+    ]
+    assert ["-D" in text for text in texts] == [False, True]
