@@ -122,8 +122,10 @@ class NetworkEngine:
         )
         await predefined.check()
         await settle(self._store, self._host, self._settings.backend_name, self._backends())
-        await self._allow_forwarding()
+        await self._note_forwarding()
         await self._restoration().run()
+        if self._settings.ip_forward:
+            await self._forwarding.switch_on()
         await predefined.ensure()
 
     def _backends(self) -> Mapping[str, Backend]:
@@ -149,20 +151,21 @@ class NetworkEngine:
             netns_directory=self._settings.netns_directory,
         )
 
-    async def _allow_forwarding(self) -> None:
-        """Let the host forward what the networks need; for the start, before the firewall is made."""
+    async def _note_forwarding(self) -> None:
+        """Note what the host does not forward yet and the networks need; before the firewall is made."""
         if not self._settings.ip_forward:
             return
-        await self._forwarding.allow(4)
+        await self._forwarding.note(4)
         if any(network.ipv6 and not network.internal for network in self._state.networks.values()):
-            await self._forwarding.allow(6)
+            await self._forwarding.note(6)
         self._guard()
 
     async def _forward(self, network: Network) -> None:
-        """Let the host forward what a new network needs; the firewall is made anew where that has changed anything."""
-        if self._settings.ip_forward and network.ipv6 and not network.internal and await self._forwarding.allow(6):
+        """Let the host forward what a new network needs, behind a firewall that guards against the rest."""
+        if self._settings.ip_forward and network.ipv6 and not network.internal and await self._forwarding.note(6):
             self._guard()
             await self._firewall.install()
+            await self._forwarding.switch_on()
 
     def _guard(self) -> None:
         """Have the firewall drop what this host did not forward before us."""

@@ -43,8 +43,12 @@ class Forwarding:
         """Tell whether it was us who made a router of this host for an IP version."""
         return (IPV4 if version == 4 else IPV6) in self._changed
 
-    async def allow(self, version: int) -> bool:
-        """Switch forwarding on where it is off; tell whether it was us who did, now."""
+    async def note(self, version: int) -> bool:
+        """Note that forwarding is ours to switch on, where it is off; tell whether that is new.
+
+        From then on `guards` is true. The firewall is to be made with the guard before `switch_on` is called: in between
+        the host would be a router for everybody.
+        """
         key = IPV4 if version == 4 else IPV6
         before = await self._host.ask(Sysctl(key))
         if before is None or before.strip() != "0":
@@ -53,9 +57,14 @@ class Forwarding:
             change = HostChange(id=key, before=before.strip())
             await self._store.commit([Put(key, change)])
             self._changed[key] = change
-        await self._host.do([SetSysctl(key=key, value="1")])
-        log.info("%s switched on; packets between foreign interfaces stay dropped", key)
         return True
+
+    async def switch_on(self) -> None:
+        """Switch on what was noted."""
+        for key in self._changed:
+            if (await self._host.ask(Sysctl(key)) or "").strip() != "1":
+                await self._host.do([SetSysctl(key=key, value="1")])
+                log.info("%s switched on; packets between foreign interfaces stay dropped", key)
 
     async def restore(self) -> None:
         """Put every switch back to what it was found at."""
