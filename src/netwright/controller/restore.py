@@ -18,7 +18,7 @@ from netwright.controller.teardown import carry_out_all
 from netwright.errors import OperationFailed
 from netwright.host.ops import AddBridge, DeleteLink, DeleteNamespace, HoldPort, Op, ReleasePort
 from netwright.host.protocol import Host
-from netwright.host.queries import HeldPort, HeldPorts, Link, Links, Namespaces
+from netwright.host.queries import HeldPort, HeldPorts, Link, Links, Mounts, Namespaces
 from netwright.model.names import Id
 from netwright.model.network import Network, Sandbox, SandboxKind
 
@@ -27,9 +27,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the machine has of ours."""
+    """What the machine has of ours.
+
+    `pins` are the files at which namespaces are pinned; `namespaces` those of them behind which one still is: a restart
+    of the machine leaves the bare file where the exec-root is on disk.
+    """
 
     links: Mapping[str, Link]
+    pins: frozenset[str]
     namespaces: frozenset[str]
     held: frozenset[HeldPort]
 
@@ -76,10 +81,14 @@ class Restoration:
 
     async def _look(self) -> Findings:
         links = await self._host.ask(Links())
-        namespaces = await self._host.ask(Namespaces(self._netns_directory))
+        pins = await self._host.ask(Namespaces(self._netns_directory))
+        mounted = await self._host.ask(Mounts(self._netns_directory))
         held = await self._host.ask(HeldPorts())
         return Findings(
-            links={link.name: link for link in links}, namespaces=frozenset(namespaces), held=frozenset(held)
+            links={link.name: link for link in links},
+            pins=frozenset(pins),
+            namespaces=frozenset(pins).intersection(mounted),
+            held=frozenset(held),
         )
 
     def _networks(self) -> list[Network]:
@@ -157,7 +166,7 @@ class Restoration:
             for link in found.links.values()
             if link.group == self._group and link.name not in own_links
         ]
-        ops.extend(DeleteNamespace(path=path) for path in sorted(found.namespaces - own_namespaces))
+        ops.extend(DeleteNamespace(path=path) for path in sorted(found.pins - own_namespaces))
         ops.extend(
             ReleasePort(protocol=port.protocol, address=port.address, port=port.port)
             for port in found.held
