@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from tests.kernel.firewall_lab import BRIDGES, FARAWAY, OUTSIDE, PATIENCE, WAYS, Lab, arrives, lab_of
+from tests.kernel.firewall_lab import BRIDGES, FARAWAY, OUTSIDE, PATIENCE, WAYS, Container, Lab, arrives, lab_of
 
 pytestmark = pytest.mark.kernel
 
@@ -269,11 +269,32 @@ def test_a_container_may_ask_for_an_address_by_dhcp(lab: Lab, bridge_nf: None) -
     assert _passing(lab, 0x0800, [frame]) == [frame]
 
 
-def _passing(lab: Lab, kind: int, frames: list[bytes]) -> list[bytes]:
-    """Send frames from web; return those of them that db receives, the last of which must be among them."""
-    with lab.inside(lab.db):
+def test_neighbours_that_keep_apart_find_each_other_and_hear_nothing_else(lab: Lab, bridge_nf: None) -> None:
+    if lab.version == 6:
+        pytest.skip("the lab's firewall knows the endpoints of one family")
+    sender, receiver = lab.alone, lab.apart
+    head = b"\xff" * 6 + sender.mac.octets
+    others = [head + b"\x88\xb5" + b"other protocols" * 4, head + TYPE[4] + _broadcast(sender)]
+    query = head + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" + sender.mac.octets
+    query += socket.inet_aton(sender.addresses[4]) + b"\0" * 6 + socket.inet_aton(receiver.addresses[4])
+    assert _passing(lab, _EVERY_PROTOCOL, [*others, query], ends=(sender, receiver)) == [query]
+
+
+def _broadcast(sender: Container) -> bytes:
+    """Return a datagram without content to everybody on the link."""
+    header, ends = b"\x45\0\0\x1c\0\0\0\0\x40\x11", socket.inet_aton(sender.addresses[4]) + b"\xff" * 4
+    return header + _sum(header + b"\0\0" + ends) + ends + b"\x14\xe9\x14\xe9\0\x08\0\0"
+
+
+_EVERY_PROTOCOL = 3
+
+
+def _passing(lab: Lab, kind: int, frames: list[bytes], ends: tuple[Container, Container] | None = None) -> list[bytes]:
+    """Send frames from web to db, or between other ends; return those that arrive. The last of them must."""
+    origin, target = ends or (lab.web, lab.db)
+    with lab.inside(target):
         receiver = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind))
-    with lab.inside(lab.web):
+    with lab.inside(origin):
         sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         sender.bind(("eth0", 0))
     with receiver, sender:

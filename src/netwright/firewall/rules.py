@@ -87,6 +87,8 @@ def _source(intent: NetworkIntent, *, proxied: bool) -> Iterator[Rule]:
 def _endpoint(intent: EndpointIntent) -> Iterator[Rule]:
     if intent.internal or intent.direct or intent.mode is not GatewayMode.NAT:
         return
+    if intent.address.is_link_local:  # no router leads to it, and Docker has no rule for it
+        return
     host = _host(intent)
     for interface in intent.trusted:
         yield Rule("raw", "PREROUTING", f"-d {host} -i {interface} -j ACCEPT")

@@ -12,6 +12,7 @@ from tests.unit.firewall.shapes import (
     Rules,
     Shape,
     assert_listed,
+    endpoint,
     golden,
     network,
     port,
@@ -250,3 +251,8 @@ def test_only_a_change_that_deletes_much_consults_a_listing() -> None:
         if isinstance(op, IptablesTransaction)
     ]
     assert ["-D" in text for text in texts] == [False, True]
+
+
+def test_a_link_local_address_needs_no_guard() -> None:
+    change = IptablesBackend(FirewallSettings(instance="test")).change(add=[endpoint("169.254.7.7")], remove=())
+    assert not [op for op in change if isinstance(op, IptablesTransaction)]
