@@ -13,14 +13,14 @@ class Http:
     def __init__(self, client: TestClient[web.Request, web.Application]) -> None:
         self.client = client
 
-    async def call(self, method: str, path: str, body: object = None, **query: str) -> tuple[int, Any]:
+    async def call(self, method: str, path: str, body: object = None, /, **query: str) -> tuple[int, Any]:
         """Send a request and return the status and what the answer says."""
         data = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
         async with self.client.request(method, path, data=data, headers=headers, params=query) as response:
             return response.status, await said(response)
 
-    async def get(self, path: str, **query: str) -> Any:
+    async def get(self, path: str, /, **query: str) -> Any:
         """Return what a GET answers; it must be 200."""
         status, value = await self.call("GET", path, **query)
         assert status == 200, value

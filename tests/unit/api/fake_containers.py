@@ -110,6 +110,7 @@ class FakeContainers:
         self.lives: dict[Id, Life] = {}
         self.calls: list[tuple[object, ...]] = []
         self.refreshed: list[Id] = []
+        self.abandoned = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def list(self) -> Sequence[Container]:
@@ -133,6 +134,7 @@ class FakeContainers:
         if any(row.name == name for row in self.rows.values()):
             raise Conflict(f'Conflict. The container name "/{name}" is already in use')
         identity = new_id()
+        mode, _, donor = request.host.network_mode.partition(":")
         words = (*(request.config.entrypoint or ()), *(request.config.command or image.command))
         row = Container(
             id=identity,
@@ -143,6 +145,7 @@ class FakeContainers:
             image=image.id,
             process=Process(arguments=words, tty=request.config.tty),
             sandbox=new_id(),
+            joins=self.get(donor).id if mode == "container" else None,
             hostname=request.config.hostname or short(identity),
         )
         for reference, spec in request.networks.items():
@@ -224,6 +227,13 @@ class FakeContainers:
 
     async def wait(self, reference: str, condition: str = "not-running") -> ExitStatus:
         row = self.get(reference)
+        try:
+            return await self._waited(row, condition)
+        except asyncio.CancelledError:
+            self.abandoned.set()
+            raise
+
+    async def _waited(self, row: Container, condition: str) -> ExitStatus:
         life = self.lives[row.id]
         match condition:
             case "not-running" if row.state.status is not Status.RUNNING:
@@ -306,6 +316,8 @@ class FakeExecutions:
         self._engine = engine
         self.rows: dict[Id, Exec] = {}
         self.sizes: list[tuple[int, int]] = []
+        self.takes = 0.0
+        """Seconds until a process has started."""
         self.lines: dict[Id, Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -333,6 +345,7 @@ class FakeExecutions:
 
     async def start(self, identity: str, *, detach: bool = False) -> Session | None:
         self.check(identity)
+        await asyncio.sleep(self.takes)
         row = self.rows[Id(identity)] = replace(self.get(identity), running=True, pid=4712)
         line = self.lines[row.id] = Line(tty=row.request.tty)
         task = asyncio.ensure_future(self._live(row, line))

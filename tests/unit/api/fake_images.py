@@ -67,9 +67,8 @@ class FakeImages:
     ) -> Image:
         async for _ in tar:
             pass
-        image = replace(
-            busybox(), id="sha256:" + "cd" * 32, references=(f"{repository}:{tag or 'latest'}",), comment=message
-        )
+        name = f"{repository}:{tag}" if tag or ":" not in repository else repository
+        image = replace(busybox(), id="sha256:" + "cd" * 32, references=(name,), comment=message)
         self.rows.append(image)
         return image
 

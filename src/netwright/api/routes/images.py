@@ -142,7 +142,7 @@ def check_platform(text: str) -> None:
 def read_auth(header: str) -> RegistryAuth | None:
     """Return the credentials in the header X-Registry-Auth, None where it has none. Raises InvalidInput."""
     try:
-        raw = base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))
+        raw = base64.b64decode(header + "=" * (-len(header) % 4), altchars=b"-_", validate=True)
         auth = json.decode(raw or b"{}", type=wire.AuthConfig)
     except (binascii.Error, DecodeError):
         raise InvalidInput("invalid X-Registry-Auth header: it is not base64 of JSON") from None
