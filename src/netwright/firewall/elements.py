@@ -1,5 +1,6 @@
 """Each intent as elements of the sets and maps of the two tables (`firewall.skeleton`, `firewall.layer2`)."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,6 +15,8 @@ from netwright.firewall.intent import (
     PortIntent,
 )
 from netwright.host.ops import NftTransaction
+from netwright.model.addressing import IPAddress
+from netwright.model.ports import Protocol
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,7 +37,9 @@ class Element:
 
 def elements_of(intents: Iterable[Intent]) -> set[Element]:
     """Return all elements of these intents, each once however many want it."""
-    return {element for intent in intents for element in _elements(intent)}
+    wanted = list(intents)
+    single = {element for intent in wanted if not isinstance(intent, PortIntent) for element in _elements(intent)}
+    return single.union(_ports(intent for intent in wanted if isinstance(intent, PortIntent)))
 
 
 def commands(verb: str, table: str, elements: Iterable[Element]) -> list[str]:
@@ -69,14 +74,12 @@ def transition(table: str, old: set[Element], new: set[Element]) -> list[NftTran
     return [NftTransaction(commands="\n".join(forth), undo="\n".join(back))]
 
 
-def _elements(intent: Intent) -> Iterator[Element]:
+def _elements(intent: NetworkIntent | EndpointIntent | LinkIntent) -> Iterator[Element]:
     match intent:
         case NetworkIntent():
             return _network(intent)
         case EndpointIntent():
             return _endpoint(intent)
-        case PortIntent():
-            return _port(intent)
         case LinkIntent():
             return _link(intent)
 
@@ -124,33 +127,60 @@ def _endpoint(intent: EndpointIntent) -> Iterator[Element]:
         yield Element("bridge", f"apart{version}", str(intent.address))
 
 
-def _port(intent: PortIntent) -> Iterator[Element]:
-    version, to = intent.to_address.version, intent.to_address
-    count = intent.last - intent.first
-    run = "range" if count else ""
-    inner = _span(intent.to_first, intent.to_first + count)
-    yield Element("inet", f"open{run}{version}", f"{to} . {intent.protocol} . {inner}")
-    if intent.mode is GatewayMode.ROUTED or not intent.first:
-        return
-    outer = _span(intent.first, intent.last)
-    if intent.host_ip.is_loopback and version == 4:  # the kernel itself takes no packet to ::1 from a wire
-        yield Element("inet", f"loopback{run}", f"{intent.host_ip} . {intent.protocol} . {outer}")
-    yield from _translations(intent, version)
+def _ports(intents: Iterable[PortIntent]) -> Iterator[Element]:
+    """Return what published ports need, neighbouring numbers as one element.
+
+    Runs are made of all numbers together: intervals of one set must not overlap, and two ranges of host ports may well
+    lead to overlapping ranges of a container.
+    """
+    opened: defaultdict[tuple[IPAddress, Protocol], set[int]] = defaultdict(set)
+    kept: defaultdict[tuple[IPAddress, Protocol, IPAddress], set[int]] = defaultdict(set)
+    for intent in intents:
+        count = intent.last - intent.first + 1
+        opened[intent.to_address, intent.protocol].update(range(intent.to_first, intent.to_first + count))
+        if intent.mode is GatewayMode.ROUTED or not intent.first:
+            continue
+        if intent.first == intent.to_first:
+            numbers = range(intent.first, intent.last + 1)
+            kept[intent.host_ip, intent.protocol, intent.to_address].update(numbers)
+        else:
+            yield from _shifted(intent)
+    for (address, protocol), ports in opened.items():
+        for first, last in _runs(ports):
+            name = "open" if first == last else "openrange"
+            yield Element("inet", f"{name}{address.version}", f"{address} . {protocol} . {_span(first, last)}")
+    for (host_ip, protocol, to), ports in kept.items():
+        for first, last in _runs(ports):
+            # The target's number must be named for one port and cannot be for a range, which keeps its numbers.
+            target = f"{to} . {first}" if first == last else str(to)
+            yield from _translation(host_ip, protocol, (first, last), target)
 
 
-def _translations(intent: PortIntent, version: int) -> Iterator[Element]:
-    """Return the map entries: one for a port or for a range that keeps its numbers, else one for each port."""
-    anywhere = intent.host_ip.is_unspecified
-    address = "" if anywhere else f"{intent.host_ip} . "
-    if intent.first != intent.last and intent.first == intent.to_first:
-        name = f"anyrange{version}" if anywhere else f"range{version}"
-        span = _span(intent.first, intent.last)
-        yield Element("inet", name, f"{address}{intent.protocol} . {span}", str(intent.to_address))
-        return
-    name = f"any{version}" if anywhere else f"exact{version}"
+def _shifted(intent: PortIntent) -> Iterator[Element]:
+    """Return a translation for each port of a run that changes its numbers: nft has no word for shifting."""
     for offset in range(intent.last - intent.first + 1):
-        key = f"{address}{intent.protocol} . {intent.first + offset}"
-        yield Element("inet", name, key, f"{intent.to_address} . {intent.to_first + offset}")
+        number = intent.first + offset
+        target = f"{intent.to_address} . {intent.to_first + offset}"
+        yield from _translation(intent.host_ip, intent.protocol, (number, number), target)
+
+
+def _translation(host_ip: IPAddress, protocol: Protocol, run: tuple[int, int], target: str) -> Iterator[Element]:
+    """Return the map entry for a run of host ports, and the guard of a loopback address."""
+    first, last = run
+    ports, suffix = f"{protocol} . {_span(first, last)}", "" if first == last else "range"
+    if host_ip.is_unspecified:
+        yield Element("inet", f"any{suffix}{host_ip.version}", ports, target)
+        return
+    yield Element("inet", f"{suffix or 'exact'}{host_ip.version}", f"{host_ip} . {ports}", target)
+    if host_ip.is_loopback and host_ip.version == 4:  # the kernel itself takes no packet to ::1 from a wire
+        yield Element("inet", f"loopback{suffix}", f"{host_ip} . {ports}")
+
+
+def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of each run of consecutive numbers."""
+    for _, members in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in members]
+        yield run[0], run[-1]
 
 
 def _span(first: int, last: int) -> str:

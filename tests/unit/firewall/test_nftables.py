@@ -97,6 +97,16 @@ def test_a_range_that_keeps_its_numbers_is_one_element() -> None:
     assert _keys("range4", run(8000, 8999, 8000, "10.0.0.1")) == {"10.0.0.1 . tcp . 8000-8999 : 192.0.2.2"}
 
 
+def test_neighbouring_ports_are_one_element_however_they_were_wished_for() -> None:
+    wanted = [port(first=number, to_first=number) for number in (8000, 8001, 8002, 8004)]
+    assert _keys("anyrange4", *wanted) == {"tcp . 8000-8002 : 192.0.2.2"}
+    assert _keys("any4", *wanted) == {"tcp . 8004 : 192.0.2.2 . 8004"}
+
+
+def test_ranges_that_lead_to_overlapping_ports_open_them_once() -> None:
+    assert _keys("openrange4", run(8000, 8009, 80), run(9000, 9009, 85)) == {"192.0.2.2 . tcp . 80-94"}
+
+
 def test_a_shifted_range_is_an_element_for_each_port() -> None:
     assert _keys("any4", run(8000, 8002, 80)) == {f"tcp . {8000 + i} : 192.0.2.2 . {80 + i}" for i in range(3)}
 
@@ -117,6 +127,8 @@ INTENTS: Sequence[Intent] = (
     *(port("127.0.0.1", first=outer) for outer in (8080, 8082)),
     run(9000, 9009, 9000),
     run(9100, 9109, 9200),
+    run(9010, 9019, 9010),
+    run(9300, 9309, 9205),
     endpoint(),
     replace(endpoint(), icc=False),
     endpoint("fd00::2"),
