@@ -18,6 +18,9 @@ from netwright.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+_SETTLE_SECONDS = 20.0
+"""How long changes may still take when the server has ended: longer than a container gets to stop in."""
+
 _VERSIONED = re.compile(r"/v([0-9]{1,4}\.[0-9]{1,4})(/.*)")
 
 
@@ -48,8 +51,12 @@ class Server:
             task.cancel()
 
     async def _settle(self, _: web.Application) -> None:
-        if self._changes:
-            await asyncio.wait(tuple(self._changes))
+        if not self._changes:
+            return
+        _done, late = await asyncio.wait(tuple(self._changes), timeout=_SETTLE_SECONDS)
+        for change in late:
+            log.error("a change is broken off: it has not ended within %g s of the server's end", _SETTLE_SECONDS)
+            change.cancel()
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""

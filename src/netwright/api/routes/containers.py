@@ -18,8 +18,11 @@ from netwright.api.translate.creation import read_create
 from netwright.api.wire import containers as wire
 from netwright.api.wire.shape import encode
 from netwright.containers.api import Containers, Executions, PathStat
-from netwright.errors import InvalidInput, NotBuilt
+from netwright.errors import InvalidInput, NotBuilt, NotFound
 from netwright.model.container import Container
+
+_NO_IMAGE = "No such image"
+"""How Docker's error for a missing image begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,13 @@ class ContainerRoutes:
         check_platform(call.text("platform"))
         asked = await call.body(wire.ContainerCreate)
         request, warnings = read_create(asked, call.text("name"), call.version)
-        container, more = await self._containers.create(request)
+        try:
+            container, more = await self._containers.create(request)
+        except NotFound as error:
+            if str(error).startswith(_NO_IMAGE):
+                raise
+            # The docker command line takes any 404 here for a missing image, and pulls it: say it so that it cannot.
+            raise InvalidInput(str(error)) from None
         return answer(wire.ContainerCreated(id=container.id, warnings=[*warnings, *more]), 201)
 
     async def inspect(self, call: Call) -> web.StreamResponse:

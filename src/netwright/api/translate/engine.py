@@ -68,9 +68,8 @@ def show_version(machine: Machine) -> wire.Version:
 def show_info(about: About, machine: Machine, present: Present, now: datetime, version: ApiVersion) -> wire.Info:
     """Return the answer to GET /info."""
     running = sum(container.state.status is Status.RUNNING for container in present.containers)
-    controllers = machine.controllers
     bridge_nf = version < NO_BRIDGE_NF
-    return wire.Info(
+    info = wire.Info(
         id=about.engine_id,
         containers=len(present.containers),
         containers_running=running,
@@ -78,13 +77,6 @@ def show_info(about: About, machine: Machine, present: Present, now: datetime, v
         images=present.images,
         driver=DRIVER,
         plugins=wire.Plugins(volume=["local"], network=sorted(about.drivers), log=["json-file"]),
-        memory_limit="memory" in controllers,
-        swap_limit="memory" in controllers,
-        cpu_cfs_period="cpu" in controllers,
-        cpu_cfs_quota="cpu" in controllers,
-        cpu_shares="cpu" in controllers,
-        cpu_set="cpuset" in controllers,
-        pids_limit="pids" in controllers,
         ipv4_forwarding=machine.ipv4_forwarding,
         bridge_nf_iptables=machine.bridge_nf_iptables if bridge_nf else UNSET,
         bridge_nf_ip6tables=machine.bridge_nf_ip6tables if bridge_nf else UNSET,
@@ -110,3 +102,13 @@ def show_info(about: About, machine: Machine, present: Present, now: datetime, v
         default_address_pools=[wire.AddressPool(base=base, size=size) for base, size in about.pools] or UNSET,
         firewall_backend=wire.FirewallBackend(driver=about.firewall) if version >= FIREWALL else UNSET,
     )
+    _show_controllers(info, machine.controllers)
+    return info
+
+
+def _show_controllers(info: wire.Info, controllers: frozenset[str]) -> None:
+    """Tell which limits this machine's kernel can set."""
+    info.memory_limit = info.swap_limit = "memory" in controllers
+    info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares = "cpu" in controllers
+    info.cpu_set = "cpuset" in controllers
+    info.pids_limit = "pids" in controllers

@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from netwright.api.translate.mounts import read_mount, show_mount_wish
 from netwright.api.translate.ports import read_bindings, show_bindings
-from netwright.api.wire.containers import Device, HostConfig, LogConfig, RestartPolicy, Ulimit
+from netwright.api.wire.containers import Device, HostConfig, RestartPolicy, Ulimit
 from netwright.containers.spec.config import MASKED, READ_ONLY, SHM_SIZE
 from netwright.errors import InvalidInput, NotBuilt
 from netwright.model import container as model
@@ -17,8 +17,7 @@ BRIDGE = "bridge"
 
 def read_host_config(asked: HostConfig) -> model.HostSettings:
     """Return the host settings that are asked for. Raises InvalidInput, and NotBuilt for what netwright has not."""
-    missing = next(_missing(asked), None)
-    if missing is not None:
+    for missing in _missing(asked):
         raise NotBuilt(f"{missing} not supported")
     return model.HostSettings(
         network_mode=asked.network_mode or "default",
@@ -134,11 +133,9 @@ def _read_device(asked: Device) -> model.DeviceSpec:
 
 def show_host_config(host: model.HostSettings, runtime: str) -> HostConfig:
     """Return host settings with all of Docker's keys."""
-    limits = host.limits
-    return HostConfig(
+    shown = HostConfig(
         binds=list(host.binds) or None,
         container_id_file=host.container_id_file,
-        log_config=LogConfig(type="json-file"),
         network_mode=show_network_mode(host.network_mode),
         port_bindings=show_bindings(host.ports),
         restart_policy=RestartPolicy(name=str(host.restart.when), maximum_retry_count=host.restart.maximum),
@@ -165,24 +162,29 @@ def show_host_config(host: model.HostSettings, runtime: str) -> HostConfig:
         shm_size=host.shm_size or SHM_SIZE,
         sysctls=dict(host.sysctls) or UNSET,
         runtime=host.runtime or runtime,
-        cpu_shares=limits.cpu_shares,
-        memory=limits.memory,
-        nano_cpus=limits.nano_cpus,
         cgroup_parent=host.cgroup_parent,
-        cpu_period=limits.cpu_period,
-        cpu_quota=limits.cpu_quota,
-        cpuset_cpus=limits.cpuset_cpus,
-        cpuset_mems=limits.cpuset_mems,
         devices=[_show_device(device) for device in host.devices],
-        memory_reservation=limits.memory_reservation,
-        memory_swap=limits.memory_swap,
-        pids_limit=limits.pids or None,
         ulimits=[Ulimit(name=u.name, hard=u.hard, soft=u.soft) for u in host.ulimits],
         mounts=[show_mount_wish(mount) for mount in host.mounts] or UNSET,
         masked_paths=None if host.privileged else list(MASKED),
         readonly_paths=None if host.privileged else list(READ_ONLY),
         init=host.init if host.init is not None else UNSET,
     )
+    _show_limits(shown, host.limits)
+    return shown
+
+
+def _show_limits(shown: HostConfig, limits: model.Limits) -> None:
+    shown.cpu_shares = limits.cpu_shares
+    shown.nano_cpus = limits.nano_cpus
+    shown.cpu_period = limits.cpu_period
+    shown.cpu_quota = limits.cpu_quota
+    shown.cpuset_cpus = limits.cpuset_cpus
+    shown.cpuset_mems = limits.cpuset_mems
+    shown.memory = limits.memory
+    shown.memory_reservation = limits.memory_reservation
+    shown.memory_swap = limits.memory_swap
+    shown.pids_limit = limits.pids or None
 
 
 def show_network_mode(mode: str) -> str:

@@ -118,13 +118,13 @@ class Info(Shape, kw_only=True):
     driver: str
     driver_status: list[list[str]] = field(default_factory=list)
     plugins: Plugins
-    memory_limit: bool
-    swap_limit: bool
-    cpu_cfs_period: bool
-    cpu_cfs_quota: bool
-    cpu_shares: bool = field(name="CPUShares")
-    cpu_set: bool = field(name="CPUSet")
-    pids_limit: bool
+    memory_limit: bool = False
+    swap_limit: bool = False
+    cpu_cfs_period: bool = False
+    cpu_cfs_quota: bool = False
+    cpu_shares: bool = field(default=False, name="CPUShares")
+    cpu_set: bool = field(default=False, name="CPUSet")
+    pids_limit: bool = False
     ipv4_forwarding: bool = field(name="IPv4Forwarding")
     bridge_nf_iptables: bool | UnsetType = UNSET
     bridge_nf_ip6tables: bool | UnsetType = field(default=UNSET, name="BridgeNfIp6tables")

@@ -46,6 +46,12 @@ async def test_an_image_that_is_not_there_is_told_by_its_status(http: Http) -> N
     assert (status, body["message"]) == (404, "No such image: nothing")
 
 
+async def test_nothing_else_that_is_missing_is_taken_for_an_image(http: Http) -> None:
+    wish = {"Image": "busybox", "HostConfig": {"NetworkMode": "container:nobody"}}
+
+    assert await http.call("POST", "/containers/create", wish) == (400, {"message": "No such container: nobody"})
+
+
 async def test_an_image_for_another_machine_is_refused(http: Http) -> None:
     for platform in ("windows/amd64", "linux/s390x"):
         status, body = await http.call("POST", "/containers/create", {"Image": "busybox"}, platform=platform)
