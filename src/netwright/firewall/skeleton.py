@@ -44,9 +44,9 @@ _FAMILY_SETS = """
 
 _PUBLISHED = """
 		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to {ip} daddr . meta l4proto . th dport map @exact{v} comment "published on one address"
-		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to {ip} daddr . meta l4proto . th dport map @range{v} comment "range published on one address"
+		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to {ip} daddr . {proto} . th dport map @range{v} comment "range published on one address"
 		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to meta l4proto . th dport map @any{v} comment "published on every address"
-		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to meta l4proto . th dport map @anyrange{v} comment "range published on every address"
+		meta nfproto {nf} meta l4proto {{ tcp, udp, sctp }} dnat {ip} to {proto} . th dport map @anyrange{v} comment "range published on every address"
 """
 
 _DIRECT = """
@@ -56,7 +56,7 @@ _DIRECT = """
 
 _INWARD = """
 		{ip} daddr . meta l4proto . th dport @open{v} accept comment "published port"
-		{ip} daddr . meta l4proto . th dport @openrange{v} accept comment "published range"
+		{ip} daddr . {proto} . th dport @openrange{v} accept comment "published range"
 		meta nfproto {nf} oifname @unprotected{v} accept comment "unprotected network"
 		meta nfproto {nf} oifname @routed{v} meta l4proto {icmp} accept comment "routed network answers pings"
 """
@@ -67,9 +67,11 @@ _POSTROUTING = """
 		oifname . {ip} saddr != @own{v} {ip} saddr @masqueraded{v} masquerade comment "outgoing"
 """
 
+# Sets of ranges compare bytes, and `meta l4proto` is a number in the host's order: kernels from 7 on refuse to turn a
+# single byte around. So ranges look at the header's own field.
 _NAMES = {
-    4: {"v": "4", "addr": "ipv4_addr", "ip": "ip", "nf": "ipv4", "icmp": "icmp"},
-    6: {"v": "6", "addr": "ipv6_addr", "ip": "ip6", "nf": "ipv6", "icmp": "ipv6-icmp"},
+    4: {"v": "4", "addr": "ipv4_addr", "ip": "ip", "nf": "ipv4", "icmp": "icmp", "proto": "ip protocol"},
+    6: {"v": "6", "addr": "ipv6_addr", "ip": "ip6", "nf": "ipv6", "icmp": "ipv6-icmp", "proto": "ip6 nexthdr"},
 }
 
 
@@ -87,7 +89,7 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 		type filter hook prerouting priority -300; policy accept;
 		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
 		iifname != "lo" ip daddr . meta l4proto . th dport @loopback drop comment "published on loopback only"
-		iifname != "lo" ip daddr . meta l4proto . th dport @loopbackrange drop comment "published on loopback only"
+		iifname != "lo" ip daddr . ip protocol . th dport @loopbackrange drop comment "published on loopback only"
 	}}
 
 	chain direct-access {{
