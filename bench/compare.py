@@ -156,12 +156,14 @@ def _networks(runs: int, ours: Engine, theirs: Engine) -> list[Row]:
         under_test.docker("network", "create", "benched")
         under_test.docker("run", "-d", "--name", "member", "bench:latest", "sleep", "100000")
     rows = []
-    for index, what in enumerate(("network connect (API), ms", "network disconnect (API), ms")):
-        rows.append(
-            Row(what, *in_turn(runs, lambda e, i=index: connect_times(e, "member", "benched")[i], ours, theirs))
-        )
-    for index, what in enumerate(("network create (API), ms", "network remove (API), ms")):
-        rows.append(Row(what, *in_turn(runs, lambda e, i=index: network_times(e)[i], ours, theirs)))
+    measured: dict[str, Callable[[Engine], float]] = {
+        "network connect (API), ms": lambda e: connect_times(e, "member", "benched")[0],
+        "network disconnect (API), ms": lambda e: connect_times(e, "member", "benched")[1],
+        "network create (API), ms": lambda e: network_times(e)[0],
+        "network remove (API), ms": lambda e: network_times(e)[1],
+    }
+    for what, measurement in measured.items():
+        rows.append(Row(what, *in_turn(runs, measurement, ours, theirs)))
     for under_test in (ours, theirs):
         under_test.docker("rm", "-f", "member")
     return rows

@@ -124,6 +124,10 @@ def _commands(folder: Path) -> dict[str, tuple[list[str], list[str]]]:
     }
 
 
+_ALONE = ("unshare", "-n", "-m", "--propagation", "private", "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
+"""What runs a command in network and mount namespaces of its own."""
+
+
 @contextlib.contextmanager
 def engine(name: str, *flags: str) -> Iterator[Engine]:
     """Run an engine in namespaces of its own for the time of the block."""
@@ -132,8 +136,7 @@ def engine(name: str, *flags: str) -> Iterator[Engine]:
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["unshare", "-n", "-m", "--propagation", "private", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
-            + [*argv, *flags],
+            [*_ALONE, *argv, *flags],
             env=ENVIRONMENT,
             stdout=output,
             stderr=output,

@@ -159,8 +159,8 @@ class Config:
         "--userland-proxy",
         True,
         G.FIREWALL,
-        "with the iptables backend: serve published ports on 127.0.0.1 and between neighbours by a relay, as Docker does; "
-        "nftables needs none but for ::1",
+        "with the iptables backend: serve published ports on 127.0.0.1 and between neighbours by a relay, as Docker "
+        "does; nftables needs none but for ::1",
     )
     allow_direct_routing: bool = switch(
         "--allow-direct-routing",

@@ -46,8 +46,8 @@ class Forwarding:
     async def note(self, version: int) -> bool:
         """Note that forwarding is ours to switch on, where it is off; tell whether that is new.
 
-        From then on `guards` is true. The firewall is to be made with the guard before `switch_on` is called: in between
-        the host would be a router for everybody.
+        From then on `guards` is true. The firewall is to be made with the guard before `switch_on` is called: in
+        between the host would be a router for everybody.
         """
         key = IPV4 if version == 4 else IPV6
         before = await self._host.ask(Sysctl(key))

@@ -1,4 +1,4 @@
-"""What IPAM offers to the controller. Synchronous: choosing and recording are one step that nothing can come between."""
+"""What IPAM offers to the controller. Synchronous: nothing can come between choosing and recording."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol

@@ -15,7 +15,7 @@ from netwright.errors import InvalidInput
 from netwright.model.addressing import IPNetwork
 
 WIDEST = 1
-"""Prefixes up to this length are default routes in disguise (a VPN's 0.0.0.0/1 and 128.0.0.0/1): they reserve nothing."""
+"""Prefixes up to this length are default routes in disguise (a VPN's 0.0.0.0/1 and 128.0.0.0/1): they reserve none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ def restore(version: int, rules: str) -> None:
     """Apply a text for iptables-restore; what it does not name stays. Raises OperationFailed."""
     if not installed(version):
         raise OperationFailed(
-            f"{_PROGRAMS[version]}-restore is not installed: apt-get install iptables, or use --firewall-backend=nftables"
+            f"{_PROGRAMS[version]}-restore is not installed: apt-get install iptables, "
+            "or use --firewall-backend=nftables"
         )
     commands.check([f"{_PROGRAMS[version]}-restore", "--noflush", "--wait", "10"], stdin=rules)
 

@@ -168,8 +168,8 @@ class TcpRelay:
         self.loop, self.held, self.target = loop, held, target
         self.family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
         held.setblocking(False)
-        # Without it no socket can listen beside connections in TIME_WAIT, and connections inherit it, so that theirs will
-        # not stand in the way either. While this socket listens nobody else can bind to its port.
+        # Without it no socket can listen beside connections in TIME_WAIT, and connections inherit it, so that theirs
+        # will not stand in the way either. While this socket listens nobody else can bind to its port.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.listen(4096)
         loop.add(held, self.accept)

@@ -1,8 +1,8 @@
 """Held ports: the engine's side of the keeper.
 
 The engine binds, so that a port that is taken is known at once, and hands the socket over; the keeper holds it through
-any restart of the engine. A TCP socket is bound and does not listen: whoever reaches it, because the kernel was not told
-to translate, is refused at once.
+any restart of the engine. A TCP socket is bound and does not listen: whoever reaches it, because the kernel was not
+told to translate, is refused at once.
 """
 
 import errno

@@ -78,7 +78,7 @@ def _addresses(asked: IPAddress | None, reach: Reach) -> tuple[IPAddress, ...]:
 class HostPorts:
     """The index of granted ports: for each protocol and number, which addresses are whose.
 
-    It holds what it is given for each endpoint and nothing else, so giving it an endpoint's bindings anew replaces them.
+    It holds what it is given for each endpoint and nothing else: giving it an endpoint's bindings anew replaces them.
     Every question costs what it asks about, whatever the number of ports granted.
     """
 

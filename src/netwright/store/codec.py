@@ -63,7 +63,7 @@ def decode(kind: type[T], data: bytes) -> T:
             )
         for step in range(version, present):
             fields = UPGRADES[name, step](fields)
-        return cast(T, _decoder(kind)(fields))
+        return cast("T", _decoder(kind)(fields))
     except (ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
         raise SystemFailure(f"a stored {name} cannot be read: {error}") from error
 
@@ -91,7 +91,7 @@ def _compile(kind: Any) -> Decoder:
     if isinstance(kind, typing.NewType):
         return _decoder(kind.__supertype__)
     if dataclasses.is_dataclass(kind):
-        return _dataclass(cast(type, kind))
+        return _dataclass(cast("type", kind))
     return _scalar(kind)
 
 
@@ -101,7 +101,7 @@ def _scalar(kind: Any) -> Decoder:
     if kind is datetime:
         return datetime.fromisoformat
     if kind in _ADDRESSES | _NETWORKS | {IPv4Interface, IPv6Interface} or issubclass(kind, Enum):
-        return cast(Decoder, kind)
+        return cast("Decoder", kind)
     if kind in {str, int, float, bool}:
         return lambda data: _exactly(kind, data)
     raise TypeError(f"rows cannot hold {kind!r}")

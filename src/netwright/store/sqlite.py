@@ -26,9 +26,7 @@ LAYOUT = 1
 """`user_version` of the file: the layout of the table, not of the rows in it."""
 
 _SCHEMA = "CREATE TABLE rows (kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (kind, key))"
-_PUT = (
-    "INSERT INTO rows (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
-)
+_PUT = "INSERT INTO rows (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
 _DELETE = "DELETE FROM rows WHERE kind = ? AND key = ?"
 
 _Statement = tuple[str, tuple[str | bytes, ...]]

@@ -70,6 +70,8 @@ async def test_a_program_is_ended_when_nobody_waits_for_it_any_more() -> None:
         waiting.cancel()
         # Only when the program is dead does the last writing end close.
         await asyncio.wait_for(gone.wait(), 5)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
     finally:
         loop.remove_reader(reading)
         os.close(reading)
