@@ -228,9 +228,8 @@ class Engine:
             (data / name).unlink(missing_ok=True)
         (run / "keeper.sock").unlink(missing_ok=True)
 
-    @property
-    def http_app(self) -> web.Application:
-        """The API."""
+    def runner(self, *, shutdown_timeout: float) -> web.BaseRunner:
+        """Return what serves the API."""
         services, network = self._with.services, self._with.network
         system = SystemBackends(
             containers=services.containers,
@@ -251,7 +250,7 @@ class Engine:
             *networks.routes(),
             *absent_routes(),
         ]
-        return Server(routes, self._with.metrics).application()
+        return Server(routes, self._with.metrics).runner(shutdown_timeout=shutdown_timeout)
 
     def _show(self, container: Container) -> Shown:
         """Return all that is shown of a container."""

@@ -8,7 +8,9 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from netwright.api.filters import Filters
+from netwright.api.signature import SIGNATURE
 from netwright.api.versions import ApiVersion
+from netwright.api.whole import Whole
 from netwright.api.wire.shape import decode, encode
 from netwright.errors import InvalidInput
 
@@ -26,7 +28,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 class Call:
     """A request that has found its route."""
 
-    def __init__(self, request: web.Request, version: ApiVersion, path: Mapping[str, str]) -> None:
+    def __init__(self, request: web.BaseRequest, version: ApiVersion, path: Mapping[str, str]) -> None:
         self.request = request
         self.version = version
         self._path = path
@@ -90,7 +92,7 @@ class Call:
     async def begin(self, content_type: str, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
         """Send the head of an answer whose body comes bit by bit; Docker's clients wait for it before they go on."""
         self.begun = True
-        response = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
+        response = web.StreamResponse(headers={"Content-Type": content_type, **SIGNATURE, **(headers or {})})
         await response.prepare(self.request)
         return response
 
@@ -102,14 +104,14 @@ def _check_type(given: str) -> None:
         raise InvalidInput(f"unsupported Content-Type header ({given}): must be '{JSON}'")
 
 
-def answer(value: object, status: int = 200) -> web.Response:
+def answer(value: object, status: int = 200) -> Whole:
     """Return a JSON answer."""
-    return web.Response(body=encode(value), status=status, content_type=JSON)
+    return Whole(encode(value), status)
 
 
-def encoded(body: bytes) -> web.Response:
+def encoded(body: bytes) -> Whole:
     """Return an answer that is JSON already."""
-    return web.Response(body=body, content_type=JSON)
+    return Whole(body)
 
 
 def empty(status: int = 204) -> web.Response:

@@ -28,7 +28,7 @@ def status_of(error: errors.NetwrightError) -> int:
     return next(status for kind, status in STATUS if isinstance(error, kind))
 
 
-def refusal(error: errors.NetwrightError, what: str) -> web.Response:
+def refusal(error: errors.NetwrightError, what: str) -> web.StreamResponse:
     """Return the answer that says why a request was refused; the machine's own failures are logged too."""
     status = status_of(error)
     if status == 304:
@@ -38,7 +38,7 @@ def refusal(error: errors.NetwrightError, what: str) -> web.Response:
     return answer(Problem(message=error.message), status)
 
 
-def fault(error: Exception, what: str) -> web.Response:
+def fault(error: Exception, what: str) -> web.StreamResponse:
     """Log a fault of ours with all that helps to find it, and return an answer that says so."""
     log.error("%s failed unexpectedly", what, exc_info=error)
     message = f"{what} failed by a fault of the engine, which is in its log: {type(error).__name__}: {error}"

@@ -28,9 +28,8 @@ _DRAIN_SECONDS = 1.0
 class Engine(Protocol):
     """What the daemon needs of an engine."""
 
-    @property
-    def http_app(self) -> web.Application:
-        """The API, to be served once `start` has returned; its `on_shutdown` ends the streams that would never end."""
+    def runner(self, *, shutdown_timeout: float) -> web.BaseRunner:
+        """Return what serves the API, once `start` has returned."""
 
     async def start(self) -> None:
         """Bring machine and store to agree and be ready for requests. What it raises, it has taken back."""
@@ -88,14 +87,7 @@ class Life:
         return engine
 
     async def _serve(self, engine: Engine, opened: Sequence[Door], begin: float) -> None:
-        # Handlers are cancelled when their client goes: an event stream has no other way to learn of it.
-        runner = web.AppRunner(
-            engine.http_app,
-            handle_signals=False,
-            handler_cancellation=True,
-            access_log=None,
-            shutdown_timeout=_DRAIN_SECONDS,
-        )
+        runner = engine.runner(shutdown_timeout=_DRAIN_SECONDS)
         await runner.setup()
         try:
             for door in opened:

@@ -48,6 +48,7 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._known_requests: dict[tuple[str, str, int], Histogram] = {}
         self._events = Counter(
             "netwright_events",
             "Events published, by type and action.",
@@ -68,7 +69,11 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered API request; `route` is its pattern (`/networks/{id}`), never a path with an id in it."""
-        self._requests.labels(method, route, str(status)).observe(seconds)
+        key = (method, route, status)
+        if key not in self._known_requests:
+            # Looking a series up by its labels takes longer than counting in it.
+            self._known_requests[key] = self._requests.labels(method, route, str(status))
+        self._known_requests[key].observe(seconds)
 
     def event(self, kind: str, action: str) -> None:
         """Count an event. What follows a colon in an action (`exec_start: sh`) is the user's and is left out."""

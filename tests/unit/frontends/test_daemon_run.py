@@ -32,6 +32,9 @@ class NotingEngine:
         self.shutting_down = asyncio.Event()
         self.stream_ended = asyncio.Event()
 
+    def runner(self, *, shutdown_timeout: float) -> web.BaseRunner:
+        return web.AppRunner(self.http_app, handler_cancellation=True, shutdown_timeout=shutdown_timeout)
+
     async def _ping(self, _: web.Request) -> web.Response:
         return web.Response(text="OK")
 
