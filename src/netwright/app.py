@@ -226,7 +226,8 @@ class Engine:
             _remove_tree(directory)
         for name in ("netwright.db", "netwright.db-wal", "netwright.db-shm", "engine-id"):
             (data / name).unlink(missing_ok=True)
-        (run / "keeper.sock").unlink(missing_ok=True)
+        for name in ("keeper.sock", "keeper.log"):
+            (run / name).unlink(missing_ok=True)
 
     def runner(self, *, shutdown_timeout: float) -> web.BaseRunner:
         """Return what serves the API."""

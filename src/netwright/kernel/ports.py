@@ -1,173 +1,203 @@
 """Held ports: the engine's side of the keeper.
 
 The engine binds, so that a port that is taken is known at once, and hands the socket over; the keeper holds it through
-any restart of the engine. A TCP socket is bound and does not listen: whoever reaches it, because the kernel was not
-told to translate, is refused at once.
+any restart of the engine. What reaches a held port is what the kernel was not told to translate. A TCP socket that is
+bound and does not listen refuses it at once. A bound UDP socket cannot refuse; it has a filter that lets nothing in, so
+that no datagram lies there for whoever is relayed to later.
 """
 
-import errno
-import json
+import ctypes
 import logging
 import os
 import socket
-import subprocess
-import sys
+import struct
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeVar
 
 from netwright.errors import OperationFailed
 from netwright.host.queries import HeldPort
+from netwright.kernel.keeper import packets
+from netwright.kernel.keeper.client import KeeperClient, KeeperGone, Target
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
+
+T = TypeVar("T")
 
 _KINDS = {
     Protocol.TCP: (socket.SOCK_STREAM, socket.IPPROTO_TCP),
     Protocol.UDP: (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
     Protocol.SCTP: (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
 }
-_PACKET = 1 << 20
-_SECONDS = 10
+_PREFIX = "port/"
+_SO_ATTACH_FILTER = 26
+_LET_NOTHING_IN = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))
+"""A classic BPF program of one instruction: return 0, the number of bytes to keep of a packet."""
+
+PAUSE = 1.0
+"""Seconds after one keeper was replaced in which the next that dies is not, until something is asked of it."""
 
 log = logging.getLogger(__name__)
 
 
 class Ports:
-    """The ports that are held for this engine. Blocks; for worker threads, any of them."""
+    """The ports that are held for this engine. Blocks; for worker threads, any of them.
+
+    A keeper that dies is noticed at once: another is started, and holds and relays again what this engine has asked for
+    or found. All methods raise OperationFailed.
+    """
 
     def __init__(self, exec_root: str) -> None:
-        self._path = Path(exec_root) / "keeper.sock"
+        self._directory = Path(exec_root)
         self._lock = threading.Lock()
-        self._keeper: socket.socket | None = None
-        self._children: list[subprocess.Popen[bytes]] = []
-        self._known: dict[str, tuple[str, int] | None] = {}
+        self._client: KeeperClient | None = None
+        self._watcher: threading.Thread | None = None
+        self._mended = -PAUSE
+        self._wanted: dict[str, Target | None] = {}
+        self._closed = False
 
     def hold(self, protocol: Protocol, address: IPAddress, port: int) -> None:
-        """Bind a port and have it kept. Raises OperationFailed, with EADDRINUSE where somebody has it."""
-        with bind(protocol, address, port) as bound, self._lock:
-            self._say({"do": "put", "name": name_of(protocol, address, port)}, bound)
-            self._known[name_of(protocol, address, port)] = None
+        """Bind a port and have it kept. Fails with EADDRINUSE where somebody has it, with EMFILE where no more fit."""
+        name = name_of(protocol, address, port)
+        with self._lock, bind(protocol, address, port) as bound:
+            self._ask(lambda keeper: keeper.put(name, bound.fileno()))
+            self._wanted[name] = None
 
     def release(self, protocol: Protocol, address: IPAddress, port: int) -> None:
-        """Give a port up; content where it is not held."""
+        """Give a port up and end its relay; content where it is not held."""
         name = name_of(protocol, address, port)
         with self._lock:
-            self._known.pop(name, None)
-            if self._keeper is not None or self._path.exists():
-                self._say({"do": "drop", "name": name})
+            self._wanted.pop(name, None)
+            if self._connect():
+                self._ask(lambda keeper: keeper.drop(name))
 
     def relay(self, protocol: Protocol, address: IPAddress, port: int, to_address: IPAddress, to_port: int) -> None:
-        """Have what arrives at a held port carried to a container."""
-        name = name_of(protocol, address, port)
+        """Have what arrives at a held port carried to a container, or somewhere else than before."""
+        name, target = name_of(protocol, address, port), (str(to_address), to_port)
         with self._lock:
-            self._say({"do": "relay", "name": name, "to": [str(to_address), to_port]})
-            self._known[name] = (str(to_address), to_port)
+            self._ask(lambda keeper: keeper.relay(name, target))
+            self._wanted[name] = target
 
     def held(self) -> tuple[HeldPort, ...]:
         """Return the ports that are held; asked of the keeper, who knows better than we after a restart."""
         with self._lock:
-            if self._keeper is None and not self._connect():
+            if not self._connect():
                 return ()
-            found = self._say({"do": "list"})
-        assert isinstance(found["held"], dict)
-        self._known.update({name: tuple(to) if to else None for name, to in found["held"].items()})
-        return tuple(map(_parse, found["held"]))
+            return tuple(_port_of(name) for name in self._ask(KeeperClient.held) if name.startswith(_PREFIX))
 
     def close(self) -> None:
         """Leave the keeper to itself: it ends where it holds nothing."""
         with self._lock:
-            if self._keeper is not None:
-                self._keeper.close()
-                self._keeper = None
+            self._closed = True
+            if self._client is not None:
+                self._client.hang_up()
+        if self._watcher is not None:
+            self._watcher.join()
 
-    def _say(self, request: dict[str, object], bound: socket.socket | None = None) -> dict[str, object]:
-        """Send a request and return the answer; a keeper that is gone is started anew with what it held."""
+    def _ask(self, request: Callable[[KeeperClient], T]) -> T:
+        """Put a request to the keeper; to another, where the one that was there turns out to be gone."""
         try:
-            answer = self._exchange(request, bound)
-        except OSError as error:
-            log.error("the keeper is gone (%s): starting another", error)
-            self._lost()
-            answer = self._exchange(request, bound)
-        if "error" in answer:
-            raise OperationFailed(f"the keeper could not {request['do']} {request.get('name')}: {answer['error']}")
-        return answer
-
-    def _exchange(self, request: dict[str, object], bound: socket.socket | None) -> dict[str, object]:
-        if self._keeper is None and not self._connect():
-            self._start()
-        assert self._keeper is not None
-        data = [json.dumps(request).encode()]
-        socket.send_fds(self._keeper, data, [bound.fileno()] if bound is not None else [])
-        answer = self._keeper.recv(_PACKET)
-        if not answer:
-            raise ConnectionResetError(errno.ECONNRESET, "no answer")
-        decoded = json.loads(answer)
-        assert isinstance(decoded, dict)
-        return decoded
+            return request(self._client or self._start())
+        except KeeperGone as error:
+            log.error("%s: starting another", error.strerror)
+        self._client = None
+        try:
+            return request(self._start())
+        except KeeperGone as error:
+            raise OperationFailed(f"{error.strerror}, and so has the next") from error
 
     def _connect(self) -> bool:
-        """Connect to a keeper that runs already; tell whether there is one."""
-        keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-        keeper.settimeout(_SECONDS)
-        try:
-            keeper.connect(str(self._path))
-        except OSError:
-            keeper.close()
+        """Find the keeper that runs; tell whether there is one. What it holds is then ours to hold again."""
+        if self._client is not None:
+            return True
+        found = KeeperClient.find(self._directory)
+        if found is None:
             return False
-        self._keeper = keeper
+        if found.version != packets.VERSION:
+            found = self._replace(found)
+        self._wanted.update({name: to for name, to in found.held().items() if name.startswith(_PREFIX)})
+        self._adopt(found)
         return True
 
-    def _start(self) -> None:
-        """Start a keeper on a socket that listens already, so there is nothing to wait for."""
-        self._path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            self._path.unlink()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC) as listener:
-            listener.bind(str(self._path))
-            self._path.chmod(0o600)
-            listener.listen(8)
-            program = Path(__file__).with_name("keeper.py")
-            # The socket's path is on the command line for the eyes of whoever lists processes.
-            self._children.append(
-                subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(program), str(self._path)],
-                    stdin=listener.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    cwd="/",
-                    env={"PATH": os.defpath},
-                )
-            )
-            if not self._connect():
-                raise OperationFailed(f"the keeper at {self._path} does not take connections")
+    def _start(self) -> KeeperClient:
+        """Return a connection to the keeper that runs, or to a new one that holds what the last one held."""
+        if not self._connect():
+            keeper = KeeperClient.start(self._directory)
+            self._adopt(keeper)
+            for name, target in self._wanted.items():
+                try:
+                    _hold_again(keeper, name, target)
+                except OperationFailed as failure:
+                    log.error("a published port is no longer held: %s", failure)
+        assert self._client is not None
+        return self._client
 
-    def _lost(self) -> None:
-        """Hold again what a keeper that was killed has lost."""
-        if self._keeper is not None:
-            self._keeper.close()
-            self._keeper = None
-        for child in self._children:
-            child.poll()
-        for name, target in list(self._known.items()):
-            port = _parse(name)
-            try:
-                with bind(port.protocol, port.address, port.port) as bound:
-                    self._exchange({"do": "put", "name": name}, bound)
+    def _replace(self, old: KeeperClient) -> KeeperClient:
+        """Hand everything from a keeper of another version to a new one.
+
+        In between this process holds it. Were it to die, the ports would be free, and its next start would hold them
+        again; two keepers that hold one port never both outlive it.
+        """
+        log.info("the keeper (process %d) is of version %d: replacing it", old.pid, old.version)
+        copies = {name: (old.get(name), target) for name, target in old.held().items()}
+        try:
+            old.retire()
+            old.close()
+            new = KeeperClient.start(self._directory)
+            for name, (descriptor, target) in copies.items():
+                new.put(name, descriptor)
                 if target is not None:
-                    self._exchange({"do": "relay", "name": name, "to": list(target)}, None)
+                    new.relay(name, target)
+        finally:
+            for descriptor, _ in copies.values():
+                os.close(descriptor)
+        return new
+
+    def _adopt(self, keeper: KeeperClient) -> None:
+        self._client = keeper
+        self._watcher = threading.Thread(target=self._watch, args=(keeper,), name="keeper-watch", daemon=True)
+        self._watcher.start()
+
+    def _watch(self, keeper: KeeperClient) -> None:
+        """Wait for the end of a keeper, and have another one hold the ports before somebody else takes them."""
+        keeper.wait()
+        with self._lock:
+            try:
+                if self._client is keeper and not self._closed:
+                    self._mend()
             except OperationFailed as failure:
-                log.error("a published port is no longer held: %s", failure)
+                log.error("published ports may no longer be held: %s", failure)
+            finally:
+                keeper.close()
+
+    def _mend(self) -> None:
+        now = time.monotonic()
+        if now - self._mended < PAUSE:
+            log.error("one keeper ends after the other; another is started when it is needed")
+            self._client = None
+        else:
+            self._mended = now
+            self._ask(KeeperClient.held)
+
+
+def _hold_again(keeper: KeeperClient, name: str, target: Target | None) -> None:
+    port = _port_of(name)
+    with bind(port.protocol, port.address, port.port) as bound:
+        keeper.put(name, bound.fileno())
+    if target is not None:
+        keeper.relay(name, target)
 
 
 def name_of(protocol: Protocol, address: IPAddress, port: int) -> str:
     """Return the name under which the keeper has a port."""
-    return f"{protocol}/{address}/{port}"
+    return f"{_PREFIX}{protocol}/{address}/{port}"
 
 
-def _parse(name: str) -> HeldPort:
-    protocol, address, port = name.split("/")
+def _port_of(name: str) -> HeldPort:
+    protocol, address, port = name.removeprefix(_PREFIX).split("/")
     return HeldPort(protocol=Protocol(protocol), address=ip_address(address), port=int(port))
 
 
@@ -183,21 +213,34 @@ def bind(protocol: Protocol, address: IPAddress, port: int) -> socket.socket:
     try:
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if protocol is Protocol.TCP:
-            # Set for the bind, so that connections in TIME_WAIT do not stand in the way; taken back after it, or any
-            # server that sets it too could listen beside us.
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((str(address), port))
-        if protocol is Protocol.TCP:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        else:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        _BINDINGS[protocol](bound, (str(address), port))
     except OSError as error:
         bound.close()
         raise OperationFailed(
             f"failed to bind host port {where}: {(error.strerror or str(error)).lower()}", errno=error.errno
         ) from error
     return bound
+
+
+def _bind_stream(bound: socket.socket, place: tuple[str, int]) -> None:
+    # Set for the bind, so that connections in TIME_WAIT do not stand in the way; taken back after it, or any server
+    # that sets it too could listen beside us.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(place)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+
+
+def _bind_datagrams(bound: socket.socket, place: tuple[str, int]) -> None:
+    program = struct.pack("HL", 1, ctypes.addressof(_LET_NOTHING_IN))
+    bound.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    bound.bind(place)
+
+
+_BINDINGS: dict[Protocol, Callable[[socket.socket, tuple[str, int]], None]] = {
+    Protocol.TCP: _bind_stream,
+    Protocol.UDP: _bind_datagrams,
+    Protocol.SCTP: socket.socket.bind,
+}
 
 
 def has_ipv6() -> bool:
