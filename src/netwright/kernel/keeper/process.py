@@ -58,6 +58,7 @@ class Keeper:
                 due = now + TICK
                 for relay in self._relays.values():
                     relay.tick(now)
+            if self._ending:
                 self._ending = [relay for relay in self._ending if relay.connections]
 
     def _accept(self, _: int) -> None:
