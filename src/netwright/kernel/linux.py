@@ -181,7 +181,7 @@ class LinuxHost:
             ops.HoldPort: lambda _, op: ports.hold(op.protocol, op.address, op.port),
             ops.ReleasePort: lambda _, op: ports.release(op.protocol, op.address, op.port),
             ops.RelayPort: lambda _, op: ports.relay(op.protocol, op.address, op.port, op.to_address, op.to_port),
-            ops.ForgetFlows: lambda _, op: conntrack.forget(op.protocol, op.address, op.port),
+            ops.ForgetFlows: _forget_flows,
             ops.NftTransaction: lambda work, op: work.worker.nft.run(op.commands),
             ops.IptablesTransaction: lambda _, op: iptables.restore(op.version, op.rules),
             ops.Mount: lambda _, op: mounts.mount(op.source, op.target, op.type, op.options),
@@ -244,6 +244,11 @@ def _prepare_namespace() -> None:
     What the kernel does on its own on a link with IPv6 floods every port of its bridge.
     """
     sysctl.write("net/ipv6/conf/default/disable_ipv6", "1", optional=True)
+
+
+def _forget_flows(_: Batch, op: ops.ForgetFlows) -> None:
+    count = conntrack.forget(op.protocol, op.address, op.port)
+    log.debug("%d flows to %s port %d are forgotten", count, op.protocol, op.port)
 
 
 _SLOW = (ops.IptablesTransaction,)
