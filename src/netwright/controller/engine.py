@@ -79,7 +79,10 @@ class NetworkEngine:
                 direct=settings.direct_routing,
             )
         )
-        relays = RelayPolicy(always=settings.firewall.proxied or not settings.firewall.ipv4)
+        firewall = settings.firewall
+        relays = RelayPolicy(
+            always4=firewall.proxied or not firewall.ipv4, always6=firewall.proxied or not firewall.ipv6
+        )
         self._publishing = Publishing(ports, self._drivers, relays=relays, host_has_ipv6=host_has_ipv6)
         self._reservations = Reservations(self._ipam, self._drivers)
         self._means = Means(self._drivers, relays)

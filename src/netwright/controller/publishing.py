@@ -77,9 +77,11 @@ class Publishing:
         driver = self._drivers[first.network.driver]
         reach = Reach(
             default=driver.default_binding(first.network),
-            endpoint4=gateways.ipv4 is not None and not self._is_routed(gateways, 4),
+            endpoint4=gateways.ipv4 is not None,
             endpoint6=gateways.ipv6 is not None,
-            host6=self._host_has_ipv6 and not self._is_routed(gateways, 6),
+            routed4=self._is_routed(gateways, 4),
+            routed6=self._is_routed(gateways, 6),
+            host6=self._host_has_ipv6,
         )
         return wishes(sandbox.ports, sandbox.exposed, publish_all=sandbox.publish_all, reach=reach)
 

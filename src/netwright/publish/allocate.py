@@ -3,6 +3,9 @@
 A wish is one port of the container, at one or more host addresses, that must get the same number on all of them (so
 `-p 80` is the same number for IPv4 and IPv6). Numbers are tried in this order: the one that the container had before,
 then, for a range, the range from its start, and without one the ephemeral range from where the last choice ended.
+
+`HostPorts.candidates` yields what is free as far as granted ports go. What other programs have only holding can tell:
+who gets EADDRINUSE at one of a wish's addresses lets go of those it has, and takes the next candidate.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +17,9 @@ from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Endpoint
 from netwright.model.ports import Port, PortBinding, PortRequest, Protocol
+
+_PROTOCOLS = tuple(Protocol)
+_ANY: Mapping[int, IPAddress] = {4: ANY_IPV4, 6: ANY_IPV6}
 
 EPHEMERAL_TRIES = 10
 """How many numbers of one's own choice may turn out to be taken by other programs before giving up, as in Docker."""
@@ -36,47 +42,79 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """What addresses there are to publish at: the default host address, and whether host and endpoint have a family."""
+    """What addresses there are to publish at.
+
+    `default` is the host's address for requests that name none. `endpoint4` and `endpoint6` say what the endpoint has;
+    `routed4` and `routed6` that it is reached at its own addresses, so that the host's have no part in it. `host6` says
+    whether the host speaks IPv6.
+    """
 
     default: IPAddress = ANY_IPV4
     endpoint4: bool = True
     endpoint6: bool = False
+    routed4: bool = False
+    routed6: bool = False
     host6: bool = True
 
 
 def wishes(requests: Sequence[PortRequest], exposed: Sequence[Port], *, publish_all: bool, reach: Reach) -> list[Wish]:
-    """Return what is to be published, fixed numbers first, so that a free choice does not take them.
+    """Return what is to be published, in Docker's order: fixed numbers first, so that a free choice leaves them alone.
 
-    Raises InvalidInput for port 0 of a container.
+    Requests that differ in nothing but the host's address are one wish. Raises InvalidInput for port 0 of a container.
     """
     asked = list(requests)
     if publish_all:
         named = {request.port for request in requests}
         asked.extend(PortRequest(port) for port in exposed if port not in named)
-    found = []
+    groups: dict[tuple[Port, int, int], list[IPAddress]] = {}
     for request in asked:
         if request.port.number == 0:
             raise InvalidInput("invalid container port 0: a container's port is between 1 and 65535")
-        addresses = _addresses(request.host_ip, reach)
+        addresses = _addresses(request, reach)
         if addresses:
-            found.append(Wish(port=request.port, addresses=addresses, first=request.first, last=request.last))
-    return sorted(found, key=lambda wish: not wish.fixed)
+            groups.setdefault((request.port, request.first, request.last), []).extend(addresses)
+    found = [
+        Wish(port=port, addresses=_without_covered(addresses), first=first, last=last)
+        for (port, first, last), addresses in groups.items()
+    ]
+    return sorted(found, key=_order)
 
 
-def _addresses(asked: IPAddress | None, reach: Reach) -> tuple[IPAddress, ...]:
-    """Return the host addresses that a wish means. An IPv6 one may lead to an endpoint without IPv6, by the relay."""
-    address = reach.default if asked is None else asked
-    if asked is None and address == ANY_IPV4:
-        both = (ANY_IPV4,) if reach.endpoint4 else ()
-        return (*both, ANY_IPV6) if reach.host6 else both
-    if address.version == 4 and not reach.endpoint4:
-        return ()
-    return (address,)
+def _order(wish: Wish) -> tuple[bool, int, int, int, int]:
+    return not wish.fixed, wish.port.number, _PROTOCOLS.index(wish.port.protocol), wish.first, wish.last
+
+
+def _addresses(request: PortRequest, reach: Reach) -> list[IPAddress]:
+    """Return the host addresses that a request means: those from which a way leads to the endpoint.
+
+    From an IPv6 address the relay leads to an endpoint without IPv6. It does not carry SCTP.
+    """
+    address = reach.default if request.host_ip is None else request.host_ip
+    addresses = [address]
+    if request.host_ip is None and address == ANY_IPV4 and reach.host6:
+        addresses.append(ANY_IPV6)
+    relayed = reach.endpoint4 and request.port.protocol is not Protocol.SCTP
+    reached = {
+        4: reach.endpoint4 and not reach.routed4,
+        6: (reach.endpoint6 or relayed) and not reach.routed6,
+    }
+    return [address for address in addresses if reached[address.version]]
+
+
+def _without_covered(addresses: Sequence[IPAddress]) -> tuple[IPAddress, ...]:
+    """Return each address once, IPv4 first; beside the one that stands for all of a family, none of that family."""
+    covering = {address.version for address in addresses if address.is_unspecified}
+    kept = {address for address in addresses if address.is_unspecified or address.version not in covering}
+    return tuple(sorted(kept, key=lambda address: (address.version, address.packed)))
+
+
+_Number = tuple[Protocol, int, int]
+"""A protocol, an IP version and a port number: what addresses can be in each other's way for."""
 
 
 @dataclass(slots=True)
 class HostPorts:
-    """The index of granted ports: for each protocol and number, which addresses are whose.
+    """The index of granted ports: for each protocol, IP version and number, which addresses are whose.
 
     It holds what it is given for each endpoint and nothing else: giving it an endpoint's bindings anew replaces them.
     Every question costs what it asks about, whatever the number of ports granted.
@@ -84,37 +122,43 @@ class HostPorts:
 
     ephemeral: range = range(32768, 61000)
     avoided: frozenset[int] = frozenset()
-    _holders: dict[tuple[Protocol, int], dict[IPAddress, str]] = field(default_factory=dict)
+    _holders: dict[_Number, dict[IPAddress, list[Id]]] = field(default_factory=dict)
     _bindings: dict[Id, tuple[PortBinding, ...]] = field(default_factory=dict)
+    _names: dict[Id, str] = field(default_factory=dict)
     _cursor: int = 0
 
     def put(self, endpoint: Id, holder: str, bindings: Sequence[PortBinding]) -> None:
-        """Record the bindings of an endpoint, in place of those it had."""
+        """Record the bindings of an endpoint, in place of those it had; `holder` is who messages say has them."""
         self.drop(endpoint)
-        self._bindings[endpoint] = tuple(binding for binding in bindings if binding.host_port)
-        for binding in self._bindings[endpoint]:
-            key = (binding.port.protocol, binding.host_port)
-            self._holders.setdefault(key, {})[binding.host_ip] = holder
+        granted = tuple(binding for binding in bindings if binding.host_port)
+        if not granted:
+            return
+        self._bindings[endpoint] = granted
+        self._names[endpoint] = holder
+        for binding in granted:
+            self._holders.setdefault(_number(binding), {}).setdefault(binding.host_ip, []).append(endpoint)
 
     def drop(self, endpoint: Id) -> None:
         """Forget an endpoint's bindings."""
+        self._names.pop(endpoint, None)
         for binding in self._bindings.pop(endpoint, ()):
-            key = (binding.port.protocol, binding.host_port)
-            self._holders[key].pop(binding.host_ip, None)
-            if not self._holders[key]:
-                del self._holders[key]
+            holders = self._holders[_number(binding)]
+            holders[binding.host_ip].remove(endpoint)
+            if not holders[binding.host_ip]:
+                del holders[binding.host_ip]
+            if not holders:
+                del self._holders[_number(binding)]
 
     def holder(self, protocol: Protocol, address: IPAddress, number: int) -> str | None:
         """Return who has a port at an address, or at an address that stands for it."""
-        holders = self._holders.get((protocol, number))
-        if not holders:
+        holders = self._holders.get((protocol, address.version, number))
+        if holders is None:
             return None
-        for other, holder in holders.items():
-            if other.version == address.version and (
-                other == address or other.is_unspecified or address.is_unspecified
-            ):
-                return holder
-        return None
+        if address.is_unspecified:
+            found = next(iter(holders.values()))
+        else:
+            found = holders.get(address) or holders.get(_ANY[address.version]) or []
+        return self._names[found[0]] if found else None
 
     def candidates(self, wish: Wish, preferred: int = 0) -> Iterator[int]:
         """Yield the numbers to try for a wish, all free as far as is known here.
@@ -127,11 +171,12 @@ class HostPorts:
             return
         numbers = range(wish.first, wish.last + 1) if wish.first else self._from_cursor()
         first = [preferred] if preferred and self._wanted(wish, preferred) else []
-        free = (number for number in chain(first, numbers) if self._is_free(wish, number))
+        others = (number for number in numbers if number not in first)
+        free = (number for number in chain(first, others) if self._is_free(wish, number))
         tried = 0
         for number in free if wish.first else islice(free, EPHEMERAL_TRIES):
             tried += 1
-            if not wish.first:
+            if not wish.first and number != preferred:
                 self._cursor = number + 1 - self.ephemeral.start
             yield number
         if not tried:
@@ -157,6 +202,10 @@ class HostPorts:
         return all(self.holder(wish.port.protocol, address, number) is None for address in wish.addresses)
 
 
+def _number(binding: PortBinding) -> _Number:
+    return binding.port.protocol, binding.host_ip.version, binding.host_port
+
+
 def show(address: IPAddress, number: int) -> str:
     """Return an address and a port as Docker writes them."""
     return f"[{address}]:{number}" if address.version == 6 else f"{address}:{number}"
@@ -164,25 +213,27 @@ def show(address: IPAddress, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RelayPolicy:
-    """Which published ports the relay serves. `always`: all of them, where the kernel translates none."""
+    """Which published ports the relay serves. `always4`, `always6`: all of a family whose packets none translates."""
 
-    always: bool = False
+    always4: bool = False
+    always6: bool = False
 
     def target(self, binding: PortBinding, endpoint: Endpoint) -> IPAddress | None:
         """Return the container's address that the relay leads to, or None where the kernel does all.
 
         By the relay go: an IPv6 host address to a container without IPv6, and ::1, from which a translated packet could
-        not leave the host (an unspecified address holds ::1 too).
+        not leave the host (an unspecified address holds ::1 too). SCTP never: the relay does not speak it.
         """
-        own = endpoint.ipv4 if binding.host_ip.version == 4 else endpoint.ipv6
-        other = endpoint.ipv6 if binding.host_ip.version == 4 else endpoint.ipv4
-        by_relay = self.always or own is None
-        if binding.host_ip.version == 6 and (binding.host_ip.is_unspecified or binding.host_ip.is_loopback):
-            by_relay = True
-        if not by_relay or not binding.host_port:
+        if not binding.host_port or binding.port.protocol is Protocol.SCTP:
             return None
-        chosen = own or other
-        return None if chosen is None else chosen.ip
+        host = binding.host_ip
+        if host.version == 4:
+            own, other, always = endpoint.ipv4, endpoint.ipv6, self.always4
+        else:
+            own, other, always = endpoint.ipv6, endpoint.ipv4, self.always6 or host.is_unspecified or host.is_loopback
+        if own is not None:
+            return own.ip if always else None
+        return None if other is None else other.ip
 
 
 def preferred_number(wish: Wish, before: Mapping[tuple[Port, IPAddress], int]) -> int:
