@@ -194,8 +194,8 @@ class HostPorts:
         return not wish.first or wish.first <= number <= wish.last
 
     def _from_cursor(self) -> Iterator[int]:
-        size = len(self.ephemeral)
-        numbers = (self.ephemeral[(self._cursor + step) % size] for step in range(size))
+        size, start = len(self.ephemeral), self._cursor
+        numbers = (self.ephemeral[(start + step) % size] for step in range(size))
         return (number for number in numbers if number not in self.avoided)
 
     def _is_free(self, wish: Wish, number: int) -> bool:
@@ -227,13 +227,13 @@ class RelayPolicy:
         if not binding.host_port or binding.port.protocol is Protocol.SCTP:
             return None
         host = binding.host_ip
+        ipv4 = None if endpoint.ipv4 is None else endpoint.ipv4.ip
+        ipv6 = None if endpoint.ipv6 is None else endpoint.ipv6.ip
         if host.version == 4:
-            own, other, always = endpoint.ipv4, endpoint.ipv6, self.always4
-        else:
-            own, other, always = endpoint.ipv6, endpoint.ipv4, self.always6 or host.is_unspecified or host.is_loopback
-        if own is not None:
-            return own.ip if always else None
-        return None if other is None else other.ip
+            return ipv6 if ipv4 is None else ipv4 if self.always4 else None
+        if ipv6 is None:
+            return ipv4
+        return ipv6 if self.always6 or host.is_unspecified or host.is_loopback else None
 
 
 def preferred_number(wish: Wish, before: Mapping[tuple[Port, IPAddress], int]) -> int:

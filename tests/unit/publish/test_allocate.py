@@ -175,8 +175,10 @@ class TestCandidates:
         assert list(ports.candidates(wish(8080))) == [8080]
         assert list(ports.candidates(wish(8080, 8081))) == [8080, 8081]
 
-    def test_free_choice_gives_up_after_some(self) -> None:
-        assert len(list(HostPorts().candidates(wish()))) == EPHEMERAL_TRIES
+    def test_free_choice_tries_some_in_a_row_and_gives_up(self) -> None:
+        ports = HostPorts(ephemeral=range(100, 200))
+        assert list(ports.candidates(wish())) == list(range(100, 100 + EPHEMERAL_TRIES))
+        assert next(ports.candidates(wish())) == 100 + EPHEMERAL_TRIES
 
     def test_free_choice_is_of_a_number_that_is_free_at_all_addresses(self) -> None:
         ports = HostPorts(ephemeral=range(100, 103))
