@@ -4,6 +4,7 @@ The parts: `daemon_claim` keeps a second engine off, `daemon_sockets` opens the 
 engine between start and signal.
 """
 
+import asyncio
 import logging
 import os
 import shutil
@@ -85,8 +86,6 @@ def load(words: Sequence[str]) -> Config:
 
 def _run(words: Sequence[str], config: Config) -> int:
     # Imported this late so that --help, --validate and refusals do not wait for HTTP server and engine.
-    import uvloop  # noqa: PLC0415
-
     from netwright.app import build  # noqa: PLC0415
     from netwright.frontends.daemon_run import Life, uninstall  # noqa: PLC0415
 
@@ -94,11 +93,11 @@ def _run(words: Sequence[str], config: Config) -> int:
     try:
         with claim(config):
             if config.uninstall:
-                uvloop.run(uninstall(build, config))
+                asyncio.run(uninstall(build, config))
                 for sentence in abandon(config):
                     log.warning("%s", sentence)
             else:
-                uvloop.run(Life(build, config, lambda: load(words)).run())
+                asyncio.run(Life(build, config, lambda: load(words)).run())
     except NetwrightError as error:
         log.critical("%s", error)
         return 1
