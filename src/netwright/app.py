@@ -34,6 +34,7 @@ from netwright.firewall.nftables import NftablesBackend
 from netwright.ipam.default_bridge import DefaultBridgeAddresses
 from netwright.ipam.subnets import Source, sources_with
 from netwright.kernel.linux import LinuxHost
+from netwright.kernel.route_feed import RouteFeed
 from netwright.model.addressing import IPAddress
 from netwright.model.container import Container
 from netwright.model.events import Event
@@ -68,7 +69,7 @@ async def build(config: Config) -> "Engine":
     services = assemble(
         container_settings(config, network), store=store, sandboxes=network.sandboxes, host=host, bus=bus
     )
-    return Engine(config, identity, Parts(host, store, bus, metrics, network, services))
+    return Engine(config, identity, Parts(host, RouteFeed(), store, bus, metrics, network, services))
 
 
 def engine_identity(data_root: Path) -> str:
@@ -161,6 +162,7 @@ class Parts:
     """What an engine is made of."""
 
     host: LinuxHost
+    routes: RouteFeed
     store: SqliteStore
     bus: Bus
     metrics: Metrics
@@ -183,6 +185,9 @@ class Engine:
         become_reaper()
         self._with.bus.watch(self._count)
         await self._with.network.start()
+        # What comes between hearing and looking is heard.
+        self._with.routes.start(self._with.network.overlaps.hear)
+        await self._with.network.overlaps.look()
         await self._with.services.containers.restore()
 
     def _count(self, event: Event) -> None:
@@ -195,6 +200,8 @@ class Engine:
         else:
             await self._with.services.containers.stop_all(self._config.shutdown_timeout)
             await self._with.services.containers.close()
+        self._with.routes.close()
+        self._with.network.overlaps.close()
         self._with.bus.close()
         self._with.host.close()
         self._with.store.close()

@@ -8,6 +8,7 @@ from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.forwarding import Forwarding
 from netwright.controller.networks import NetworkCollaborators, Networks
+from netwright.controller.overlaps import Overlaps
 from netwright.controller.predefined import DefaultBridge, Predefined
 from netwright.controller.publishing import Publishing
 from netwright.controller.reservations import Reservations
@@ -88,6 +89,7 @@ class NetworkEngine:
         self._means = Means(self._drivers, relays)
         self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
         events = NetworkEvents(bus)
+        self.overlaps = Overlaps(self._state, self._drivers, host, events)
         self.networks = Networks(
             NetworkCollaborators(
                 state=self._state,
@@ -96,6 +98,7 @@ class NetworkEngine:
                 ipam=self._ipam,
                 firewall=self._firewall,
                 events=events,
+                overlaps=self.overlaps,
                 forward=self._forward,
             )
         )

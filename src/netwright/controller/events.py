@@ -1,8 +1,9 @@
-"""What the network engine tells the world: Docker's network events, once each."""
+"""What the network engine tells the world: Docker's network events, once each, and one of our own."""
 
 import time
 
 from netwright.controller.api import Attachment
+from netwright.ipam.overlap import Overlap
 from netwright.model.events import Event
 from netwright.model.network import Network
 from netwright.telemetry.bus import Bus
@@ -29,6 +30,13 @@ class NetworkEvents:
     def disconnected(self, attachment: Attachment) -> None:
         """Tell that an endpoint has left its network."""
         self._say("disconnect", attachment.network, container=attachment.sandbox.owner)
+
+    def overlapped(self, network: Network, overlap: Overlap) -> None:
+        """Tell that a route of the host leads where a network is; Docker has no event for it."""
+        route = overlap.route
+        gateway = {} if route.gateway is None else {"gateway": str(route.gateway)}
+        where = {"route": str(route.destination), "interface": route.link, "subnet": str(overlap.subnet)}
+        self._say("overlap", network, **where, **gateway)
 
     def _say(self, action: str, network: Network, **more: str) -> None:
         attributes = {**more, "name": network.name, "type": network.driver}

@@ -12,13 +12,14 @@ from ipaddress import ip_network
 from netwright.controller.api import Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
+from netwright.controller.overlaps import Overlaps
 from netwright.controller.requests import HOST, NONE, PREDEFINED
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.drivers.api import Driver
 from netwright.errors import Conflict, Forbidden, InvalidInput, NetwrightError, NotFound, TeardownFailed
 from netwright.host.protocol import Host, transaction
-from netwright.host.queries import Links, ReadFile, Routes
+from netwright.host.queries import Links, ReadFile, Route, Routes
 from netwright.ipam.api import Ipam
 from netwright.model.addressing import IPNetwork
 from netwright.model.names import Id, new_id, short
@@ -35,6 +36,7 @@ class NetworkCollaborators:
     ipam: Ipam
     firewall: Firewall
     events: NetworkEvents
+    overlaps: Overlaps
     forward: Callable[[Network], Awaitable[None]]
 
 
@@ -86,7 +88,7 @@ class Networks:
         # Row and rules change under one hold of the firewall: a rebuild in between would make the rules twice.
         async with AsyncExitStack() as held:
             async with self._choosing:
-                network = await self._choose(request, driver)
+                network, routes = await self._choose(request, driver)
                 try:
                     await self._with.forward(network)
                     firewall = await held.enter_async_context(self._with.firewall.changing())
@@ -104,6 +106,7 @@ class Networks:
                 self._with.ipam.forget(network)
                 raise
         self._with.events.created(network)
+        self._with.overlaps.consider(network, routes)
         return network
 
     def _driver(self, request: NetworkRequest) -> Driver:
@@ -119,8 +122,8 @@ class Networks:
             raise InvalidInput("IPv4 or IPv6 must be enabled")
         return driver
 
-    async def _choose(self, request: NetworkRequest, driver: Driver) -> Network:
-        """Decide everything about a new network, and take its subnets."""
+    async def _choose(self, request: NetworkRequest, driver: Driver) -> tuple[Network, Sequence[Route]]:
+        """Decide everything about a new network, and take its subnets; return it with the routes that were there."""
         if self._state.name_taken(request.name):
             raise Conflict(f"network with name {request.name} already exists")
         network = Network(
@@ -143,15 +146,17 @@ class Networks:
             labels=request.labels,
         )
         network = await self._adopt(network, driver)
-        reserved = await self._reserved(network, driver)
+        routes: Sequence[Route] = ()
         if driver.capabilities.addresses:
+            routes = await self._with.host.ask(Routes())
+            reserved = await self._reserved(network, driver, routes)
             network = replace(network, pools=self._with.ipam.choose_pools(network, reserved))
         try:
             driver.check(network)
         except NetwrightError:
             self._with.ipam.forget(network)
             raise
-        return network
+        return network, routes
 
     async def _adopt(self, network: Network, driver: Driver) -> Network:
         """Notice that a link of the network's stands there already, and refuse what cannot be shared."""
@@ -172,11 +177,10 @@ class Networks:
                 return replace(network, adopted=True)
         return network
 
-    async def _reserved(self, network: Network, driver: Driver) -> Sequence[IPNetwork]:
+    async def _reserved(self, network: Network, driver: Driver, routes: Sequence[Route]) -> Sequence[IPNetwork]:
         """Return the prefixes that no automatic subnet may touch: the host's own neighbourhoods and its nameservers."""
         own = {name for other in self._state.networks.values() for name in self._links_of(other)}
         own.update(driver.links(network) if network.adopted else ())
-        routes = await self._with.host.ask(Routes())
         resolv = await self._with.host.ask(ReadFile("/etc/resolv.conf"))
         on_link = [route.destination for route in routes if route.on_link and route.link not in own]
         return [*on_link, *_nameservers(resolv or "")]

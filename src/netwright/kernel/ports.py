@@ -6,11 +6,9 @@ bound and does not listen refuses it at once. A bound UDP socket cannot refuse; 
 that no datagram lies there for whoever is relayed to later.
 """
 
-import ctypes
 import logging
 import os
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from typing import TypeVar
 
 from netwright.errors import OperationFailed
 from netwright.host.queries import HeldPort
+from netwright.kernel.filter import DROP, attach
 from netwright.kernel.keeper import packets
 from netwright.kernel.keeper.client import KeeperClient, KeeperGone, Target
 from netwright.model.addressing import IPAddress
@@ -33,9 +32,6 @@ _KINDS = {
     Protocol.SCTP: (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
 }
 _PREFIX = "port/"
-_SO_ATTACH_FILTER = 26
-_LET_NOTHING_IN = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))
-"""A classic BPF program of one instruction: return 0, the number of bytes to keep of a packet."""
 
 PAUSE = 1.0
 """Seconds after one keeper was replaced in which the next that dies is not, until something is asked of it."""
@@ -231,8 +227,7 @@ def _bind_stream(bound: socket.socket, place: tuple[str, int]) -> None:
 
 
 def _bind_datagrams(bound: socket.socket, place: tuple[str, int]) -> None:
-    program = struct.pack("HL", 1, ctypes.addressof(_LET_NOTHING_IN))
-    bound.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    attach(bound, [DROP])
     bound.bind(place)
 
 

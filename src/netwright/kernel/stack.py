@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_interface
 
 from netwright.errors import OperationFailed
 from netwright.host.queries import Link, Route
@@ -14,13 +14,11 @@ from netwright.kernel import netns
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.socket import NetlinkError, NetlinkSocket
 from netwright.kernel.netlink.wire import as_number, as_text, attributes
+from netwright.kernel.routes import read_route
 from netwright.model.addressing import IPInterface, Mac
 
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
-_RTMSG = struct.Struct("=BBBBBBBBI")
-_RTNH = struct.Struct("=HBBi")
-_RTM_F_CLONED = 0x200
 
 _SIOCGIFINDEX = 0x8933
 _IFREQ = struct.Struct("=16si20x")
@@ -111,7 +109,7 @@ class Stack:
         found = []
         for family in (socket.AF_INET, socket.AF_INET6):
             for kind, body in self.netlink.dump(rt.dump_routes(family)):
-                route = _route(body, names) if kind == rt.RTM_NEWROUTE else None
+                route = read_route(body, names.get) if kind == rt.RTM_NEWROUTE else None
                 if route is not None:
                     found.append(route)
         return found
@@ -135,32 +133,6 @@ def _link(body: bytes, held: dict[int, list[IPInterface]]) -> Link:
         peer_netns=as_number(netnsid) if netnsid is not None else None,
         addresses=tuple(held.get(index, ())),
     )
-
-
-def _route(body: bytes, names: dict[int, str]) -> Route | None:
-    family, length, _, _, table, _, _, kind, flags = _RTMSG.unpack_from(body)
-    found = attributes(body, _RTMSG.size)
-    table = as_number(found[rt.RTA_TABLE]) if rt.RTA_TABLE in found else table
-    if table != rt.RT_TABLE_MAIN or kind != rt.RTN_UNICAST or flags & _RTM_F_CLONED:
-        return None
-    zero = bytes(4 if family == socket.AF_INET else 16)
-    index, gateway = _first_hop(found)
-    return Route(
-        destination=ip_network((found.get(rt.RTA_DST, zero), length)),
-        gateway=None if gateway is None else ip_address(gateway),
-        link=names.get(index, ""),
-        on_link=gateway is None and length > 0,
-    )
-
-
-def _first_hop(found: dict[int, bytes]) -> tuple[int, bytes | None]:
-    """Return the index of the link that a route leaves by, and its gateway; of several ways the first."""
-    several = found.get(rt.RTA_MULTIPATH)
-    if several is not None:
-        length, _, _, index = _RTNH.unpack_from(several)
-        return index, attributes(several[:length], _RTNH.size).get(rt.RTA_GATEWAY)
-    index = as_number(found[rt.RTA_OIF]) if rt.RTA_OIF in found else 0
-    return index, found.get(rt.RTA_GATEWAY)
 
 
 def refused(what: str, error: NetlinkError) -> OperationFailed:

@@ -1,0 +1,36 @@
+"""Filters that the kernel runs for a socket before anything is put into it: classic BPF (linux/filter.h)."""
+
+import ctypes
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_SO_ATTACH_FILTER = 26
+_INSTRUCTION = struct.Struct("=HBBI")
+_PROGRAM = struct.Struct("HL")
+
+LOAD_WORD, LOAD_HALF, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x28, 0x15, 0x45, 0x06
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction: `value` is an offset for a load, what to compare with for a jump, bytes to keep for a return.
+
+    A jump skips `yes` or `no` instructions. What is loaded is read in network byte order.
+    """
+
+    code: int
+    value: int
+    yes: int = 0
+    no: int = 0
+
+
+KEEP, DROP = Instruction(RETURN, 0xFFFFFFFF), Instruction(RETURN, 0)
+
+
+def attach(to: socket.socket, program: Sequence[Instruction]) -> None:
+    """Give a socket a filter; the kernel keeps a copy. Raises OSError where the program makes no sense to it."""
+    encoded = b"".join(_INSTRUCTION.pack(step.code, step.yes, step.no, step.value) for step in program)
+    buffer = ctypes.create_string_buffer(encoded, len(encoded))
+    to.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _PROGRAM.pack(len(program), ctypes.addressof(buffer)))

@@ -1,0 +1,106 @@
+"""News of routes, in a namespace: what is told, what is not, and that a gap is told."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_address, ip_network
+
+import pytest
+from tests.kernel.firewall_lab import namespace
+
+from netwright.host.notices import LinkDown, Notice, NoticesMissed, RouteAppeared, RouteVanished
+from netwright.host.queries import Route
+from netwright.kernel.route_feed import RouteFeed
+
+pytestmark = pytest.mark.kernel
+
+PATIENCE = 20.0
+FAR = ip_network("10.9.0.0/16")
+
+
+class Ear:
+    """Hears what a feed tells."""
+
+    def __init__(self) -> None:
+        self.heard: list[Notice] = []
+        self._more = asyncio.Event()
+
+    def hear(self, notice: Notice) -> None:
+        self.heard.append(notice)
+        self._more.set()
+
+    async def until(self, wanted: Callable[[Notice], bool]) -> None:
+        """Wait for a notice."""
+        async with asyncio.timeout(PATIENCE):
+            while not any(map(wanted, self.heard)):
+                self._more.clear()
+                await self._more.wait()
+
+
+@pytest.fixture
+async def ear() -> AsyncIterator[Ear]:
+    """Listen in a namespace with a link that is up."""
+    with namespace():
+        ip("link", "add", "tun0", "type", "veth", "peer", "name", "far0")
+        ip("link", "set", "far0", "up")
+        ip("link", "set", "tun0", "up")
+        ip("addr", "add", "192.0.2.1/24", "dev", "tun0")
+        ear, feed = Ear(), RouteFeed()
+        feed.start(ear.hear)
+        try:
+            yield ear
+        finally:
+            feed.close()
+            feed.close()
+
+
+def ip(*arguments: str, stdin: str | None = None) -> None:
+    subprocess.run(["ip", *arguments], check=True, input=stdin, text=True)
+
+
+def gone(link: str) -> Callable[[Notice], bool]:
+    return lambda notice: notice == LinkDown(link)
+
+
+async def test_routes_that_come_and_go_are_told_with_where_they_lead(ear: Ear) -> None:
+    ip("route", "add", "10.9.0.0/16", "via", "192.0.2.7")
+    ip("route", "del", "10.9.0.0/16")
+    way = Route(destination=FAR, gateway=ip_address("192.0.2.7"), link="tun0", on_link=False)
+
+    await ear.until(lambda notice: notice == RouteVanished(way))
+
+    assert RouteAppeared(way) in ear.heard
+
+
+async def test_an_address_is_told_by_the_neighbourhood_that_it_opens(ear: Ear) -> None:
+    ip("addr", "add", "10.9.0.1/16", "dev", "tun0")
+    ip("addr", "add", "fd00:9::1/64", "dev", "tun0", "nodad")
+    near = [Route(destination=net, gateway=None, link="tun0", on_link=True) for net in (FAR, ip_network("fd00:9::/64"))]
+
+    for route in near:
+        await ear.until(lambda notice, route=route: notice == RouteAppeared(route))  # type: ignore[misc]
+
+
+async def test_a_link_that_goes_down_takes_its_routes_with_it(ear: Ear) -> None:
+    ip("link", "set", "tun0", "down")
+
+    await ear.until(gone("tun0"))
+
+
+async def test_only_links_that_go_are_told_and_only_of_this_namespace(ear: Ear) -> None:
+    ip("link", "set", "tun0", "mtu", "1400")
+    ip("route", "add", "10.9.0.0/16", "dev", "tun0", "table", "77")
+    ip("route", "add", "blackhole", "10.9.0.0/16")
+    ip("link", "set", "far0", "down")
+
+    await ear.until(gone("far0"))
+
+    assert [notice for notice in ear.heard if isinstance(notice, RouteAppeared)] == []
+    assert {notice for notice in ear.heard if isinstance(notice, LinkDown)} == {LinkDown("far0")}
+
+
+async def test_a_gap_is_told(ear: Ear) -> None:
+    # The event loop reads nothing while `ip` runs.
+    ip("-batch", "-", stdin="".join(f"route add 10.{n >> 8}.{n & 255}.0/24 dev tun0\n" for n in range(4000)))
+
+    await ear.until(lambda notice: isinstance(notice, NoticesMissed))
