@@ -1,27 +1,19 @@
-"""From words to a command, and from its end to an exit code."""
+"""From the words of a command line to the run of its command, and from its end to an exit code."""
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from netwright.frontends.cli.address import Certificates, certificates, choose
 from netwright.frontends.cli.client import Engine
 from netwright.frontends.cli.command import Call, Command
-from netwright.frontends.cli.commands import GROUPS, TABLE, Entry, find, members
+from netwright.frontends.cli.commands import GROUPS
 from netwright.frontends.cli.console import Console
 from netwright.frontends.cli.failures import BadFlag, BadUsage, CommandFailed
 from netwright.frontends.cli.flags import Flag, Kind, Reader, Values
 from netwright.frontends.cli.globals import GLOBAL_FLAGS
+from netwright.frontends.cli.lookup import Found, find_command
 
 _HELP = Flag("help", "Print usage", Kind.SWITCH)
-
-
-class Found(NamedTuple):
-    """A command and the words behind it; `spelling` is how it was written."""
-
-    entry: Entry
-    spelling: str
-    words: tuple[str, ...]
 
 
 def dispatch(words: Sequence[str], console: Console | None = None) -> int:
@@ -57,20 +49,6 @@ def _dispatch(words: Sequence[str], console: Console) -> int:
         console.line(of_group(rest[0]))
         return 0
     return _run(find_command(rest), options, console)
-
-
-def find_command(words: Sequence[str]) -> Found:
-    """Return the command that the words begin with. Raises BadUsage with the nearest one there is."""
-    for length in (2, 1):
-        written = " ".join(words[:length])
-        if len(words) >= length and (entry := find(written)):
-            return Found(entry, f"netwright {written}", tuple(words[length:]))
-    group = words[0] if words[0] in GROUPS else ""
-    written = " ".join(words[:2]) if group else words[0]
-    raise BadUsage(
-        f"netwright: unknown command: netwright {written}{_meant(group, words)}\n\n"
-        f"Run 'netwright{f' {group}' if group else ''} --help' for more information"
-    )
 
 
 def engine(options: Values) -> Engine:
@@ -142,17 +120,3 @@ def _wrong_count(command: Command, count: int) -> str | None:
 
 def _arguments(count: int) -> str:
     return f"{count} argument" if count == 1 else f"{count} arguments"
-
-
-def _meant(group: str, words: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    if group:
-        known, written = list(members(group)), words[1]
-    else:
-        known, written = [*GROUPS, *(entry.words for entry in TABLE if " " not in entry.words)], words[0]
-    near = get_close_matches(written, known, n=3, cutoff=0.6)
-    if not near:
-        return ""
-    choices = "\n".join(f"  netwright {f'{group} {word}' if group else word}" for word in near)
-    return f"\n\nDid you mean:\n{choices}"

@@ -25,7 +25,8 @@ def test_every_command_can_be_loaded_and_its_help_teaches_by_examples(entry: obj
 def test_examples_use_only_flags_that_exist(entry: object) -> None:
     import shlex
 
-    from netwright.frontends.cli.dispatch import find_command, read_values
+    from netwright.frontends.cli.dispatch import read_values
+    from netwright.frontends.cli.lookup import find_command
 
     for example in entry.load().examples:  # type: ignore[attr-defined]  # an Entry
         line = re.split(r" [|<>]|\$\(", example.line)[0]

@@ -11,11 +11,11 @@ from netwright.frontends.cli.client import Engine, Query
 from netwright.frontends.cli.command import Call, Command, Example
 from netwright.frontends.cli.commands import DAEMON, GROUPS, TABLE, members
 from netwright.frontends.cli.console import Console
-from netwright.frontends.cli.dispatch import find_command
 from netwright.frontends.cli.document import items, text, texts
 from netwright.frontends.cli.failures import CommandFailed
 from netwright.frontends.cli.flags import Flag, Kind, Reader
 from netwright.frontends.cli.globals import GLOBAL_FLAGS
+from netwright.frontends.cli.lookup import find_command
 
 Candidate = tuple[str, str]
 """What may be typed, and what it means (may be empty)."""
