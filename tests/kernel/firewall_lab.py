@@ -50,8 +50,20 @@ BACKENDS: Mapping[str, Callable[[FirewallSettings], Backend]] = {
     "nftables": NftablesBackend,
     "iptables": IptablesBackend,
 }
-WAYS = [pytest.param((name, version), id=f"{name}-ipv{version}") for name in BACKENDS for version in (4, 6)]
+WAYS = [(name, version) for name in BACKENDS for version in (4, 6)]
 """Both backends in both families: parameters of the labs."""
+
+
+def way_name(way: tuple[str, int]) -> str:
+    """Return the name of one of WAYS in a test's id."""
+    return f"{way[0]}-ipv{way[1]}"
+
+
+def only(*, backend: str = "", version: int = 0) -> pytest.MarkDecorator:
+    """Return the mark of a test that means something to one backend, or to one family of addresses, only."""
+    ways = [way for way in WAYS if backend in {"", way[0]} and version in {0, way[1]}]
+    return pytest.mark.parametrize("lab", ways, ids=way_name, indirect=True)
+
 
 PATIENCE = 5.0
 """Seconds that an answer may take which must come."""

@@ -4,12 +4,24 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from tests.kernel.firewall_lab import BRIDGES, FARAWAY, OUTSIDE, PATIENCE, WAYS, Container, Lab, arrives, lab_of
+from tests.kernel.firewall_lab import (
+    BRIDGES,
+    FARAWAY,
+    OUTSIDE,
+    PATIENCE,
+    WAYS,
+    Container,
+    Lab,
+    arrives,
+    lab_of,
+    only,
+    way_name,
+)
 
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(scope="module", params=WAYS, ids=way_name)
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """Give a host on which ports 80 of web and peer are published, one on the loopback address only."""
     made = lab_of(request.param, guard_forwarding4=True, guard_forwarding6=True)
@@ -58,9 +70,8 @@ def test_a_port_of_a_routed_network_that_is_not_open_is_closed(lab: Lab) -> None
     lab.assert_silent((lab.outside, address, 81), (lab.web, address, 81))
 
 
+@only(version=4)  # no packet to ::1 comes in from a wire
 def test_a_port_published_on_loopback_is_not_reached_with_a_route_to_it(lab: Lab) -> None:
-    if lab.version == 6:
-        pytest.skip("no packet to ::1 comes in from a wire")
     for stranger, gateway in ((lab.outside, lab.wan), (lab.peer, BRIDGES["other"].address(4, 1))):
         lab.sysctl(stranger, "ipv4/conf/eth0/route_localnet", "1")
         lab.run(stranger, "ip", "addr", "del", "127.0.0.1/8", "dev", "lo")
@@ -74,9 +85,8 @@ def test_a_port_published_on_loopback_is_not_reached_with_a_route_to_it(lab: Lab
             lab.sysctl(lab.host, "ipv4/conf/wan/route_localnet", "0")
 
 
+@only(version=4)  # no packet to ::1 comes in from a wire
 def test_a_container_does_not_reach_what_the_host_keeps_on_its_loopback(lab: Lab, bridge_nf: None) -> None:
-    if lab.version == 6:
-        pytest.skip("no packet to ::1 comes in from a wire")
     lab.listen(lab.host, "127.0.0.1", 7000)
     lab.sysctl(lab.web, "ipv4/conf/eth0/route_localnet", "1")
     lab.run(lab.web, "ip", "addr", "del", "127.0.0.1/8", "dev", "lo")
@@ -203,9 +213,8 @@ def test_a_container_is_no_router_and_no_dhcp_server(lab: Lab, bridge_nf: None) 
     assert not arrives(receiver)
 
 
+@only(version=6)  # IPv4 has none
 def test_a_router_advertisement_of_a_container_reaches_nobody(lab: Lab) -> None:
-    if lab.version == 4:
-        pytest.skip("IPv4 has none")
     advertisement, probe = bytes((134, 0)), bytes((128, 0))
     with lab.inside(lab.db), socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as receiver:
         receiver.settimeout(PATIENCE)
@@ -228,9 +237,8 @@ def _arp(lab: Lab, *, mac: bytes, address: str, target: str) -> bytes:
     return b"\xff" * 6 + lab.web.mac.octets + b"\x08\x06" + head + mac + owner + b"\0" * 6 + sought
 
 
+@only(version=4)  # IPv6 has none
 def test_a_sender_speaks_for_nobody_else_in_arp(lab: Lab, bridge_nf: None) -> None:
-    if lab.version == 6:
-        pytest.skip("IPv6 has none")
     honest, other = lab.web.addresses[4], BRIDGES["open"].address(4, 9)
     own, stranger, target = lab.web.mac.octets, b"\x02\0\0\0\x01\x09", lab.db.addresses[4]
     lies = [_arp(lab, mac=own, address=other, target=target), _arp(lab, mac=stranger, address=honest, target=target)]
@@ -241,9 +249,8 @@ def test_a_sender_speaks_for_nobody_else_in_arp(lab: Lab, bridge_nf: None) -> No
     assert _passing(lab, 0x0806, [*lies, *truths]) == truths
 
 
+@only(version=6)  # IPv4 has no neighbour advertisements
 def test_a_sender_advertises_no_address_of_another(lab: Lab, bridge_nf: None) -> None:
-    if lab.version == 4:
-        pytest.skip("IPv4 has no neighbour advertisements")
     addresses = BRIDGES["open"].address(6, 9), lab.web.addresses[6], "fe80::1234"
     frames = [_advertisement(lab, address) for address in addresses]
     assert _passing(lab, 0x86DD, frames) == frames[1:]
@@ -259,9 +266,8 @@ def _advertisement(lab: Lab, address: str) -> bytes:
     return b"\x33\x33\0\0\0\x01" + lab.web.mac.octets + TYPE[6] + header + message
 
 
+@only(version=4)  # DHCPv6 clients have link-local addresses
 def test_a_container_may_ask_for_an_address_by_dhcp(lab: Lab, bridge_nf: None) -> None:
-    if lab.version == 6:
-        pytest.skip("DHCPv6 clients have link-local addresses")
     udp = b"\0\x44\0\x43" + (8).to_bytes(2, "big") + b"\0\0"
     header = b"\x45\x00\0\x1c\0\0\0\0\x40\x11"
     ends = b"\0" * 4 + b"\xff" * 4
@@ -269,9 +275,8 @@ def test_a_container_may_ask_for_an_address_by_dhcp(lab: Lab, bridge_nf: None) -
     assert _passing(lab, 0x0800, [frame]) == [frame]
 
 
+@only(version=4)  # the lab's firewall knows the endpoints of one family
 def test_neighbours_that_keep_apart_find_each_other_and_hear_nothing_else(lab: Lab, bridge_nf: None) -> None:
-    if lab.version == 6:
-        pytest.skip("the lab's firewall knows the endpoints of one family")
     sender, receiver = lab.alone, lab.apart
     head = b"\xff" * 6 + sender.mac.octets
     others = [head + b"\x88\xb5" + b"other protocols" * 4, head + TYPE[4] + _broadcast(sender)]

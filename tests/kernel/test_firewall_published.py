@@ -4,14 +4,14 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from tests.kernel.firewall_lab import BRIDGES, OUTSIDE, SECOND, WAN, WAYS, Lab, lab_of
+from tests.kernel.firewall_lab import BRIDGES, OUTSIDE, SECOND, WAN, WAYS, Lab, lab_of, only, way_name
 
 from netwright.model.ports import Protocol
 
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(scope="module", params=WAYS, ids=way_name)
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """Give a host on which web, peer and apart have published ports, and routed has an open one."""
     made = lab_of(request.param)
@@ -35,9 +35,20 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture(params=["0", "1"], ids=["routed-frames", "bridge-nf"])
 def bridge_nf(request: pytest.FixtureRequest, lab: Lab) -> None:
     """Let iptables see what stays inside a bridge, or not: the sysctl belongs to the admin."""
-    if lab.backend.name == "iptables" and request.param == "0":
-        pytest.skip("Docker's rules without its proxy rely on bridge-nf-call-iptables")
     lab.sysctl(lab.host, f"bridge/bridge-nf-call-ip{'6' * (lab.version == 6)}tables", request.param)
+
+
+seen_frames = pytest.mark.parametrize(
+    ("lab", "bridge_nf"),
+    [
+        pytest.param(way, frames, id=f"{way_name(way)}-{name}")
+        for way in WAYS
+        for frames, name in (("0", "routed-frames"), ("1", "bridge-nf"))
+        if (way[0], frames) != ("iptables", "0")
+    ],
+    indirect=True,
+)
+"""With and without br_netfilter; Docker's rules without its proxy rely on it."""
 
 
 def test_it_is_reached_from_outside_and_sees_the_client(lab: Lab) -> None:
@@ -58,38 +69,38 @@ def test_it_is_reached_by_the_host_at_its_own_address(lab: Lab) -> None:
     lab.seen_by(lab.web, 80, lab.host, lab.wan, 8080)
 
 
+@only(version=4)  # ::1 is served by the relay
 @pytest.mark.parametrize("port", [8080, 8082])
 def test_the_host_reaches_it_at_its_ipv4_loopback_address(lab: Lab, port: int) -> None:
-    if lab.version == 6:
-        pytest.skip("::1 is served by the relay")
     # The loopback address means nothing in a container: it sees the bridge's address instead.
     assert lab.seen_by(lab.web, 80, lab.host, "127.0.0.1", port) == BRIDGES["open"].address(4, 1)
 
 
+@only(version=6)  # 127.0.0.1 is translated
 def test_the_kernel_leaves_ipv6_loopback_to_the_relay(lab: Lab) -> None:
-    if lab.version == 4:
-        pytest.skip("127.0.0.1 is translated")
     for port in (8080, 8082):
         relay = lab.listen(lab.host, "::1", port)
         with lab.connect(lab.host, "::1", port), relay.accept()[0]:
             pass
 
 
+@seen_frames
 def test_a_container_on_another_bridge_reaches_it_by_the_host(lab: Lab, bridge_nf: None) -> None:
     lab.seen_by(lab.web, 80, lab.peer, lab.wan, 8080)
 
 
+@seen_frames
 def test_a_neighbour_reaches_it_by_the_host(lab: Lab, bridge_nf: None) -> None:
     lab.seen_by(lab.web, 80, lab.db, lab.wan, 8080)
 
 
+@seen_frames
 def test_the_container_itself_reaches_it_by_the_host(lab: Lab, bridge_nf: None) -> None:
     lab.seen_by(lab.web, 80, lab.web, lab.wan, 8080)
 
 
+@only(backend="nftables")  # Docker's icc=false drops it, or its proxy serves it
 def test_a_neighbour_that_keeps_apart_reaches_it_by_the_host(lab: Lab, bridge_nf: None) -> None:
-    if lab.backend.name == "iptables":
-        pytest.skip("Docker's icc=false drops it, or its proxy serves it")
     lab.seen_by(lab.apart, 80, lab.alone, lab.wan, 8095)
 
 
