@@ -49,10 +49,7 @@ class Listing:
     def _between(self, containers: list[Container]) -> list[Container]:
         for key, keep in (("before", _until), ("since", _from)):
             for reference in self.filters.get(key):
-                places = [place for place, other in enumerate(containers) if _is(other, reference)]
-                if not places:
-                    raise NotFound(f"No such container: {reference}")
-                containers = keep(containers, places[0])
+                containers = keep(containers, _place(containers, reference))
         return containers
 
     def _passes_alone(self, container: Container) -> bool:
@@ -114,8 +111,14 @@ def _ports(text: str) -> list[Port]:
     return [Port(number, parse_protocol(protocol or "tcp")) for number in range(first, last + 1)]
 
 
-def _is(container: Container, reference: str) -> bool:
-    return reference.removeprefix("/") == container.name or container.id.startswith(reference)
+def _place(containers: Sequence[Container], reference: str) -> int:
+    """Return where a container stands. A whole name goes before the start of an id. Raises NotFound."""
+    name = reference.removeprefix("/")
+    named = [place for place, other in enumerate(containers) if name in {other.name, other.id}]
+    begun = [place for place, other in enumerate(containers) if reference and other.id.startswith(reference)]
+    if not (named or begun):
+        raise NotFound(f"No such container: {reference}")
+    return (named or begun)[0]
 
 
 def _until(containers: list[Container], place: int) -> list[Container]:

@@ -118,10 +118,12 @@ class FakeContainers:
 
     def get(self, reference: str) -> Container:
         bare = reference.removeprefix("/")
-        for row in self.rows.values():
-            if bare in (row.id, row.name) or (bare and row.id.startswith(bare)):
-                return row
-        raise NotFound(f"No such container: {reference}")
+        # A whole name goes before the start of an id, or "b" would now and then be another container.
+        known = [row for row in self.rows.values() if bare in (row.id, row.name)]
+        known += [row for row in self.rows.values() if bare and row.id.startswith(bare)]
+        if not known:
+            raise NotFound(f"No such container: {reference}")
+        return known[0]
 
     def put(self, row: Container) -> Container:
         self.rows[row.id] = row

@@ -48,13 +48,11 @@ class FakeImages:
         return self.rows
 
     def get(self, reference: str) -> Image:
-        for image in self.rows:
-            bare = image.id.removeprefix("sha256:")
-            if reference in image.references or f"{reference}:latest" in image.references:
-                return image
-            if reference and (image.id == reference or bare.startswith(reference)):
-                return image
-        raise NotFound(f"No such image: {reference}")
+        known = [image for image in self.rows if {reference, f"{reference}:latest"} & {*image.references, image.id}]
+        known += [image for image in self.rows if reference and image.id.partition(":")[2].startswith(reference)]
+        if not known:
+            raise NotFound(f"No such image: {reference}")
+        return known[0]
 
     async def load(self, tar: AsyncIterator[bytes]) -> AsyncIterator[str]:
         size = len(b"".join([chunk async for chunk in tar]))

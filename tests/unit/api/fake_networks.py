@@ -41,10 +41,11 @@ class FakeNetworks:
         return tuple(self.rows.values())
 
     def get(self, reference: str) -> Network:
-        for row in self.rows.values():
-            if reference in (row.id, row.name) or (reference and row.id.startswith(reference)):
-                return row
-        raise NotFound(f"network {reference} not found")
+        known = [row for row in self.rows.values() if reference in (row.id, row.name)]
+        known += [row for row in self.rows.values() if reference and row.id.startswith(reference)]
+        if not known:
+            raise NotFound(f"network {reference} not found")
+        return known[0]
 
     def attachments(self, network: Id) -> Sequence[Attachment]:
         return [item for items in self._engine.sandboxes.items.values() for item in items if item.network.id == network]

@@ -129,6 +129,16 @@ async def test_the_list_shows_what_runs_and_all_where_asked(http: Http) -> None:
     assert await names(all="1", filters=filters(since=["first"])) == ["/second"]
 
 
+async def test_a_name_in_a_filter_goes_before_the_start_of_another_id(http: Http) -> None:
+    begun = (await http.run("sleep", name="other"))[:6]
+    await http.run("sleep", name=begun)
+    await http.run("sleep", name="last")
+
+    shown = await http.get("/containers/json", filters=filters(since=[begun]))
+
+    assert [item["Names"] for item in shown] == [["/last"]]
+
+
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
