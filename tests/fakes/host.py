@@ -1,0 +1,254 @@
+"""The machine in memory behind the same door as the real one (`host.protocol.Host`)."""
+
+import asyncio
+import errno
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+from tests.fakes.iptables import Iptables
+from tests.fakes.machine import FakeRoute, Machine, Stack, refusal
+from tests.fakes.steps import Steps
+
+from netwright.errors import OperationFailed
+from netwright.host import ops, queries
+from netwright.host.queries import HeldPort
+
+T = TypeVar("T")
+
+
+class FakeHost:
+    """Carries operations out on a machine in memory, and takes its time: every step lets others have their turn."""
+
+    def __init__(self, machine: Machine, *, group: int, steps: Steps | None = None) -> None:
+        self.machine = machine
+        self.announced: list[ops.AnnounceAddress] = []
+        self.forgotten: list[ops.ForgetFlows] = []
+        self._group = group
+        self._steps = steps or Steps()
+        self._carry = self._operations()
+        self._answer = self._questions()
+        machine.settle()
+
+    async def do(self, batch: Sequence[ops.Op]) -> None:
+        """Carry out operations in order. A caller who is cancelled does not stop a batch that is under way."""
+        if batch:
+            await asyncio.shield(asyncio.ensure_future(self._run(tuple(batch))))
+
+    async def _run(self, batch: tuple[ops.Op, ...]) -> None:
+        for done, op in enumerate(batch):
+            await asyncio.sleep(0)
+            try:
+                self._steps.take(op, _refuse)
+                self._carry[type(op)](op)
+            except OperationFailed as failure:
+                failure.done = done
+                raise
+        await asyncio.sleep(0)
+
+    async def ask(self, query: queries.Query[T]) -> T:
+        """Answer a question."""
+        await asyncio.sleep(0)
+        self._steps.take(query, _refuse)
+        return cast("T", self._answer[type(query)](query))
+
+    def _operations(self) -> dict[type[ops.Op], Callable[[Any], None]]:
+        return {
+            ops.CreateNamespace: self._create_namespace,
+            ops.DeleteNamespace: self._delete_namespace,
+            ops.AddBridge: self._add_bridge,
+            ops.AddVeth: self._add_veth,
+            ops.DeleteLink: self._delete_link,
+            ops.RetireLink: self._retire_link,
+            ops.SetLinkUp: self._set_link_up,
+            ops.SetLinkMtu: self._set_link_mtu,
+            ops.AddAddress: self._add_address,
+            ops.DeleteAddress: self._delete_address,
+            ops.ReplaceRoute: self._replace_route,
+            ops.DeleteRoute: self._delete_route,
+            ops.SetSysctl: self._set_sysctl,
+            ops.AnnounceAddress: self._announce_address,
+            ops.HoldPort: self._hold_port,
+            ops.ReleasePort: self._release_port,
+            ops.RelayPort: self._relay_port,
+            ops.ForgetFlows: self._forget_flows,
+            ops.NftTransaction: self._nft_transaction,
+            ops.IptablesTransaction: self._iptables_transaction,
+            ops.Mount: self._mount,
+            ops.Unmount: self._unmount,
+        }
+
+    def _questions(self) -> dict[type[queries.Query[Any]], Callable[[Any], object]]:
+        return {
+            queries.Links: self._links,
+            queries.Routes: self._routes,
+            queries.Sysctl: self._sysctl,
+            queries.Namespaces: self._namespaces,
+            queries.Mounts: self._mounts,
+            queries.HeldPorts: self._held_ports,
+            queries.NftTables: self._nft_tables,
+            queries.IptablesRules: self._iptables_rules,
+            queries.ReadFile: self._read_file,
+            queries.HasIPv6: self._has_ipv6,
+        }
+
+    def _create_namespace(self, op: ops.CreateNamespace) -> None:
+        if self.machine.pins.get(op.path) is not None:
+            raise refusal(errno.EEXIST, f"a network namespace is pinned at {op.path} already")
+        made = self.machine.pins[op.path] = Stack()
+        made.link("lo").up = True
+        made.default_conf["ipv6/disable_ipv6"] = "1"
+
+    def _delete_namespace(self, op: ops.DeleteNamespace) -> None:
+        if (stack := self.machine.pins.pop(op.path, None)) is not None:
+            self.machine.abandon(stack)
+
+    def _add_bridge(self, op: ops.AddBridge) -> None:
+        link = self.machine.home.add(op.name, "bridge", op.mac)
+        link.mtu, link.group = op.mtu, op.group
+        link.conf["ipv6/accept_ra"] = "0"
+
+    def _add_veth(self, op: ops.AddVeth) -> None:
+        home, inside = self.machine.home, self.machine.stack(op.netns)
+        bridge = home.link(op.bridge)
+        if bridge.kind != "bridge":
+            raise refusal(errno.EOPNOTSUPP, f"{op.bridge} is no bridge")
+        if inside.find(op.name) is not None:
+            raise refusal(errno.EEXIST, f"an interface named {op.name} is there already")
+        host = home.add(op.host_name, "veth", op.host_mac)
+        peer = inside.add(op.name, "veth", op.mac)
+        host.peer, peer.peer = peer, host
+        host.mtu = peer.mtu = op.mtu
+        host.group, host.up, host.master, host.hairpin = op.group, True, bridge, op.hairpin
+
+    def _delete_link(self, op: ops.DeleteLink) -> None:
+        if (link := self.machine.home.find(op.name)) is not None:
+            self.machine.park(link, self._group)
+
+    def _retire_link(self, op: ops.RetireLink) -> None:
+        if (link := self.machine.stack(op.netns).find(op.name)) is not None:
+            link.name = f"nwx{link.index}"
+            link.addresses = [address for address in link.addresses if address not in op.addresses]
+
+    def _set_link_up(self, op: ops.SetLinkUp) -> None:
+        self.machine.stack(op.netns).link(op.name).up = True
+
+    def _set_link_mtu(self, op: ops.SetLinkMtu) -> None:
+        self.machine.stack(op.netns).link(op.name).mtu = op.mtu
+
+    def _add_address(self, op: ops.AddAddress) -> None:
+        link = self.machine.stack(op.netns).link(op.link)
+        if op.address.version == 6 and link.conf["ipv6/disable_ipv6"] == "1":
+            raise refusal(errno.EACCES, f"giving {op.address} to {op.link}")
+        if op.address not in link.addresses:
+            link.addresses.append(op.address)
+
+    def _delete_address(self, op: ops.DeleteAddress) -> None:
+        link = self.machine.stack(op.netns).find(op.link)
+        if link is not None and op.address in link.addresses:
+            link.addresses.remove(op.address)
+
+    def _replace_route(self, op: ops.ReplaceRoute) -> None:
+        stack = self.machine.stack(op.netns)
+        link = stack.link(op.link)
+        if not link.up:
+            raise refusal(errno.ENETDOWN, f"setting a route via {op.link}")
+        reached = (own.network for own in link.addresses)
+        if op.gateway is not None and not any(op.gateway in network for network in reached):
+            raise refusal(errno.ENETUNREACH, f"setting a route via {op.gateway}")
+        stack.routes[op.version, op.destination] = FakeRoute(op.gateway, link)
+
+    def _delete_route(self, op: ops.DeleteRoute) -> None:
+        stack = self.machine.stack(op.netns)
+        route = stack.routes.get((op.version, op.destination))
+        if route is not None and route.link.name == op.link:
+            del stack.routes[op.version, op.destination]
+
+    def _set_sysctl(self, op: ops.SetSysctl) -> None:
+        stack = self.machine.stack(op.netns)
+        slot = stack.slot(op.key)
+        if slot is None:
+            if op.optional:
+                return
+            raise OperationFailed(f"this kernel has no sysctl {op.key}")
+        slot[0][slot[1]] = op.value
+        if slot[1] == "ipv6/disable_ipv6" and op.value == "1" and (link := stack.find(op.key.split("/")[3])):
+            link.addresses = [address for address in link.addresses if address.version == 4]
+
+    def _announce_address(self, op: ops.AnnounceAddress) -> None:
+        self.announced.append(op)
+
+    def _hold_port(self, op: ops.HoldPort) -> None:
+        port = HeldPort(protocol=op.protocol, address=op.address, port=op.port)
+        if not self.machine.has_address(op.address):
+            raise refusal(errno.EADDRNOTAVAIL, f"failed to bind host port {op.address}:{op.port}/{op.protocol}")
+        if self.machine.busy(port):
+            raise refusal(errno.EADDRINUSE, f"failed to bind host port {op.address}:{op.port}/{op.protocol}")
+        self.machine.held[port] = None
+
+    def _release_port(self, op: ops.ReleasePort) -> None:
+        self.machine.held.pop(HeldPort(protocol=op.protocol, address=op.address, port=op.port), None)
+
+    def _relay_port(self, op: ops.RelayPort) -> None:
+        port = HeldPort(protocol=op.protocol, address=op.address, port=op.port)
+        if port not in self.machine.held:
+            raise OperationFailed(f"port {op.port}/{op.protocol} at {op.address} is not held")
+        self.machine.held[port] = (op.to_address, op.to_port)
+
+    def _forget_flows(self, op: ops.ForgetFlows) -> None:
+        self.forgotten.append(op)
+
+    def _nft_transaction(self, op: ops.NftTransaction) -> None:
+        self.machine.nft.run(op.commands)
+
+    def _iptables_transaction(self, op: ops.IptablesTransaction) -> None:
+        self._installed(op.version).restore(op.rules)
+
+    def _installed(self, version: int) -> Iptables:
+        try:
+            return self.machine.iptables[version]
+        except KeyError:
+            raise OperationFailed("iptables-restore is not installed") from None
+
+    def _mount(self, op: ops.Mount) -> None:
+        self.machine.mounts.setdefault(op.target, op.type)
+
+    def _unmount(self, op: ops.Unmount) -> None:
+        self.machine.mounts.pop(op.target, None)
+
+    def _links(self, query: queries.Links) -> tuple[queries.Link, ...]:
+        return tuple(link.shown() for link in self.machine.stack(query.netns).links.values())
+
+    def _routes(self, query: queries.Routes) -> tuple[queries.Route, ...]:
+        return tuple(self.machine.stack(query.netns).shown_routes())
+
+    def _sysctl(self, query: queries.Sysctl) -> str | None:
+        slot = self.machine.stack(query.netns).slot(query.key)
+        return None if slot is None else slot[0][slot[1]]
+
+    def _namespaces(self, query: queries.Namespaces) -> tuple[str, ...]:
+        return tuple(sorted(path for path in self.machine.pins if path.rpartition("/")[0] == query.directory))
+
+    def _mounts(self, query: queries.Mounts) -> tuple[str, ...]:
+        pinned = (path for path, stack in self.machine.pins.items() if stack is not None)
+        below = f"{query.directory}/"
+        return tuple(sorted(path for path in (*self.machine.mounts, *pinned) if path.startswith(below)))
+
+    def _held_ports(self, _: queries.HeldPorts) -> tuple[HeldPort, ...]:
+        return tuple(self.machine.held)
+
+    def _nft_tables(self, _: queries.NftTables) -> tuple[str, ...]:
+        return tuple(self.machine.nft.tables)
+
+    def _iptables_rules(self, query: queries.IptablesRules) -> str | None:
+        found = self.machine.iptables.get(query.version)
+        return None if found is None else found.save(query.table)
+
+    def _read_file(self, query: queries.ReadFile) -> str | None:
+        return self.machine.files.get(query.path)
+
+    def _has_ipv6(self, _: queries.HasIPv6) -> bool:
+        return self.machine.has_ipv6
+
+
+def _refuse(reason: str) -> Exception:
+    return OperationFailed(reason, errno=errno.EIO)
