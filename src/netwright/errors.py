@@ -9,6 +9,7 @@
     ├── Gone                the client went away while it was answered            (499)
     ├── NotBuilt            Docker has it, netwright has not                      (501)
     ├── Unavailable         try again: something it needs is not up               (503)
+    ├── PlainRefusal        refused, where Docker's error has no kind             (500)
     └── SystemFailure       the machine refused                                   (500)
         ├── OperationFailed   an operation on the machine failed
         └── TeardownFailed    several steps of a removal failed; all are listed
@@ -59,6 +60,10 @@ class NotBuilt(NetwrightError):
 
 class Unavailable(NetwrightError):
     """Something that the request needs is not up; it may be tried again."""
+
+
+class PlainRefusal(NetwrightError):
+    """The request is refused, with the status for which clients of Docker look: its own error has no kind there."""
 
 
 class SystemFailure(NetwrightError):

@@ -19,6 +19,7 @@ STATUS: tuple[tuple[type[errors.NetwrightError], int], ...] = (
     (errors.Gone, 499),
     (errors.NotBuilt, 501),
     (errors.Unavailable, 503),
+    (errors.PlainRefusal, 500),
     (errors.NetwrightError, 500),
 )
 
@@ -33,7 +34,7 @@ def refusal(error: errors.NetwrightError, what: str) -> web.StreamResponse:
     status = status_of(error)
     if status == 304:
         return empty(304)
-    if status == 500:
+    if status == 500 and not isinstance(error, errors.PlainRefusal):
         log.error("%s failed: %s", what, error)
     return answer(Problem(message=error.message), status)
 

@@ -20,7 +20,7 @@ class Filters:
         if not text:
             return cls({})
         try:
-            decoded = msgspec.json.decode(text, type=dict[str, list[str] | dict[str, bool]])
+            decoded = msgspec.json.decode(text, type=dict[str, list[str] | dict[str, bool] | None] | None) or {}
         except (msgspec.DecodeError, msgspec.ValidationError):
             raise InvalidInput("invalid filter") from None
         for key in decoded:
@@ -30,7 +30,7 @@ class Filters:
             key: [name for name, wanted in entry.items() if wanted] if isinstance(entry, dict) else entry
             for key, entry in decoded.items()
         }
-        return cls({key: entry for key, entry in values.items() if entry})
+        return cls({key: tuple(dict.fromkeys(entry)) for key, entry in values.items() if entry})
 
     def get(self, key: str) -> Collection[str]:
         """Return the values of a key."""
@@ -48,9 +48,9 @@ class Filters:
         if len(values) > 1:
             raise InvalidInput(f'got more than one value for filter key "{key}"')
         (value,) = values
-        if value.lower() in {"1", "true"}:
+        if value in {"1", "true"}:
             return True
-        if value.lower() in {"0", "false"}:
+        if value in {"0", "false"}:
             return False
         raise InvalidInput(f'invalid value for filter \'{key}\', must be "true" (or "1"), or "false" (or "0")')
 

@@ -22,8 +22,10 @@ class ApiVersion(NamedTuple):
 
 
 OLDEST = ApiVersion(1, 24)
-NEWEST = ApiVersion(1, 51)
+NEWEST = ApiVersion(1, 52)
 
+SUMMARIES = ApiVersion(1, 28)
+"""The list of networks is without their containers."""
 WAIT_CONDITIONS = ApiVersion(1, 30)
 """A wait has a condition."""
 MULTIPLEXED = ApiVersion(1, 42)
@@ -38,6 +40,9 @@ FIREWALL = ApiVersion(1, 49)
 """Info tells who filters."""
 NO_BRIDGE_NF = ApiVersion(1, 50)
 """Info no longer tells of br_netfilter."""
+
+STATUS = ApiVersion(1, 52)
+"""Networks show how full they are; what was deprecated of events, endpoints and containers is no longer there."""
 
 
 def check(version: ApiVersion) -> None:

@@ -4,10 +4,11 @@ Networks are named by whatever a user may write: full id, name or unambiguous id
 methods that change something are all-or-nothing: what they raise, they have taken back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from netwright.errors import InvalidInput
 from netwright.model.addressing import IPNetwork
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, EndpointSpec, Network, Pool, Sandbox, SandboxKind
@@ -62,6 +63,15 @@ class Attachment:
     sandbox: Sandbox
 
 
+class Ambiguous(InvalidInput):
+    """Several networks answer to what a user has written."""
+
+    def __init__(self, term: str, matches: int) -> None:
+        super().__init__(f"network {term} is ambiguous ({matches} matches found based on ID prefix)")
+        self.term = term
+        self.matches = matches
+
+
 class Networks(Protocol):
     """The networks."""
 
@@ -73,7 +83,7 @@ class Networks(Protocol):
         """Return all networks, oldest first."""
 
     def get(self, reference: str) -> Network:
-        """Return the network that a user means. Raises NotFound, or InvalidInput where several answer to it."""
+        """Return the network that a user means. Raises NotFound, or Ambiguous where several answer to it."""
 
     def attachments(self, network: Id) -> Sequence[Attachment]:
         """Return the endpoints on a network, open or not."""
@@ -86,6 +96,9 @@ class Networks(Protocol):
 
     async def remove(self, reference: str) -> Network:
         """Remove a network. Raises Forbidden where it is predefined or has endpoints."""
+
+    async def prune(self, spare: Callable[[Network], bool]) -> Sequence[Network]:
+        """Remove the networks that nobody uses, but for those to spare. Raises Conflict while another prune runs."""
 
 
 class Sandboxes(Protocol):

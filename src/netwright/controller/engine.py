@@ -141,7 +141,8 @@ class NetworkEngine:
         """Fill what is derived from the rows: IPAM and the index of host ports."""
         sandboxes = self._state.sandboxes
         endpoints = [(endpoint, sandboxes[endpoint.sandbox].name) for endpoint in self._state.endpoints.values()]
-        self._ipam.restore(self._state.networks.values(), endpoints)
+        networks = [network for network in self._state.networks.values() if not network.config_only]
+        self._ipam.restore(networks, endpoints)
         for sandbox in sandboxes.values():
             if sandbox.open:
                 self._publishing.restore(self.sandboxes.attachments(sandbox.id))
@@ -162,13 +163,13 @@ class NetworkEngine:
         if not self._settings.ip_forward:
             return
         await self._forwarding.note(4)
-        if any(network.ipv6 and not network.internal for network in self._state.networks.values()):
+        if any(_is_routed(network, 6) for network in self._state.networks.values()):
             await self._forwarding.note(6)
         self._guard()
 
     async def _forward(self, network: Network) -> None:
         """Let the host forward what a new network needs, behind a firewall that guards against the rest."""
-        if self._settings.ip_forward and network.ipv6 and not network.internal and await self._forwarding.note(6):
+        if self._settings.ip_forward and _is_routed(network, 6) and await self._forwarding.note(6):
             self._guard()
             await self._firewall.install()
             await self._forwarding.switch_on()
@@ -205,6 +206,12 @@ class NetworkEngine:
         await self._forwarding.restore()
         if failures:
             raise TeardownFailed("not everything could be removed", failures)
+
+
+def _is_routed(network: Network, version: int) -> bool:
+    """Tell whether the host routes a family of a network."""
+    wanted = network.ipv6 if version == 6 else network.ipv4
+    return wanted and not network.internal and not network.config_only
 
 
 async def host_ports(host: Host) -> HostPorts:

@@ -1,6 +1,7 @@
 """What the network engine tells the world: Docker's network events, once each, and one of our own."""
 
 import time
+from collections.abc import Mapping
 
 from netwright.controller.api import Attachment
 from netwright.ipam.overlap import Overlap
@@ -38,8 +39,12 @@ class NetworkEvents:
         where = {"route": str(route.destination), "interface": route.link, "subnet": str(overlap.subnet)}
         self._say("overlap", network, **where, **gateway)
 
+    def pruned(self) -> None:
+        """Tell that unused networks have been removed."""
+        self._publish("prune", "", {"reclaimed": "0"})
+
     def _say(self, action: str, network: Network, **more: str) -> None:
-        attributes = {**more, "name": network.name, "type": network.driver}
-        self._bus.publish(
-            Event(type="network", action=action, actor=network.id, attributes=attributes, time=time.time_ns())
-        )
+        self._publish(action, network.id, {**more, "name": network.name, "type": network.driver})
+
+    def _publish(self, action: str, actor: str, attributes: Mapping[str, str]) -> None:
+        self._bus.publish(Event(type="network", action=action, actor=actor, attributes=attributes, time=time.time_ns()))

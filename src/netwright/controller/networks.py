@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from ipaddress import ip_network
 
+from netwright.controller import configurations
 from netwright.controller.api import Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
@@ -24,6 +25,12 @@ from netwright.ipam.api import Ipam
 from netwright.model.addressing import IPNetwork
 from netwright.model.names import Id, new_id, short
 from netwright.model.network import Network
+
+_NO_SWARM = (
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
+    "and try again."
+)
+"""What Docker answers who asks for an overlay network outside of a swarm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +55,7 @@ class Networks:
         self._state = collaborators.state
         # One at a time chooses name and subnet; what then takes time on the machine goes side by side.
         self._choosing = asyncio.Lock()
+        self._pruning = asyncio.Lock()
 
     @property
     def version(self) -> int:
@@ -59,7 +67,7 @@ class Networks:
         return tuple(self._state.networks.values())
 
     def get(self, reference: str) -> Network:
-        """Return the network that a user means. Raises NotFound, or InvalidInput where several answer to it."""
+        """Return the network that a user means. Raises NotFound, or Ambiguous where several answer to it."""
         return self._state.network(reference)
 
     def attachments(self, network: Id) -> Sequence[Attachment]:
@@ -76,15 +84,28 @@ class Networks:
 
     async def create(self, request: NetworkRequest) -> Network:
         """Make a network, on disk and on the machine. Raises Docker's errors for what cannot be."""
-        if not request.name.strip():
-            raise InvalidInput("invalid name: name is empty")
         if request.name in PREDEFINED:
             raise Forbidden(f"operation is not permitted on predefined {request.name} network ")
+        if not request.name.strip():
+            raise InvalidInput("invalid name: name is empty")
+        self._refuse_taken(request.name)
+        configurations.check_configuration(request)
+        if request.config_only:
+            request = replace(request, driver=configurations.DRIVER, scope="local")
         return await self.make(request)
+
+    def _refuse_taken(self, name: str) -> None:
+        if self._state.name_taken(name):
+            raise Conflict(f"network with name {name} already exists")
 
     async def make(self, request: NetworkRequest) -> Network:
         """Make a network of any name: also the engine's own."""
         driver = self._driver(request)
+        request = configurations.configured(request, self._state.networks.values())
+        if not (request.ipv4 or request.ipv6):
+            raise InvalidInput("IPv4 or IPv6 must be enabled")
+        if request.scope == "swarm":
+            raise Forbidden("cannot create a swarm scoped network when swarm is not active")
         # Row and rules change under one hold of the firewall: a rebuild in between would make the rules twice.
         async with AsyncExitStack() as held:
             async with self._choosing:
@@ -113,19 +134,24 @@ class Networks:
         try:
             driver = self._with.drivers[request.driver]
         except KeyError:
+            if request.driver == "overlay":
+                raise Forbidden(_NO_SWARM) from None
             near = get_close_matches(request.driver, self._with.drivers, n=1)
             hint = f": did you mean {near[0]}?" if near else ""
             raise NotFound(f'plugin "{request.driver}" not found{hint}') from None
-        if driver.capabilities.single and request.name not in {HOST, NONE}:
+        if request.scope == "local" and driver.capabilities.data_scope != "local":
+            raise Forbidden(f"cannot downgrade network scope for {request.driver} networks")
+        if request.ingress and driver.capabilities.data_scope == "local":
+            raise Forbidden("Ingress network can only be global scope network")
+        if driver.capabilities.single and not request.config_only and request.name not in {HOST, NONE}:
             raise Forbidden(f'only one instance of "{request.driver}" network is allowed')
-        if not (request.ipv4 or request.ipv6):
-            raise InvalidInput("IPv4 or IPv6 must be enabled")
         return driver
 
     async def _choose(self, request: NetworkRequest, driver: Driver) -> tuple[Network, Sequence[Route]]:
         """Decide everything about a new network, and take its subnets; return it with the routes that were there."""
-        if self._state.name_taken(request.name):
-            raise Conflict(f"network with name {request.name} already exists")
+        self._refuse_taken(request.name)
+        enabled = {version for version, wanted in ((4, request.ipv4), (6, request.ipv6)) if wanted}
+        active = [pool for pool in request.pools if request.config_only or pool.subnet.version in enabled]
         network = Network(
             id=new_id(),
             name=request.name,
@@ -141,7 +167,8 @@ class Networks:
             config_from=request.config_from,
             ipam_driver=request.ipam_driver,
             ipam_options=request.ipam_options,
-            pools=request.pools,
+            pools=tuple(active),
+            idle=tuple(pool for pool in request.pools if pool not in active),
             options=request.options,
             labels=request.labels,
         )
@@ -193,7 +220,23 @@ class Networks:
         network = self._state.network(reference)
         if network.name in PREDEFINED:
             raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
+        configurations.refuse_used(network, self._state.networks.values())
         return await self.unmake(network)
+
+    async def prune(self, spare: Callable[[Network], bool]) -> Sequence[Network]:
+        """Remove the networks that nobody uses, but for those to spare. Raises Conflict while another prune runs."""
+        if self._pruning.locked():
+            raise Conflict("a prune operation is already running")
+        removed: list[Network] = []
+        async with self._pruning:
+            for network in self.list():
+                if network.name in PREDEFINED or network.config_only or spare(network):
+                    continue
+                # Whoever has come to use or remove it meanwhile has been quicker: neither is a failure of the prune.
+                with contextlib.suppress(Forbidden, NotFound):
+                    removed.append(await self.remove(network.id))
+        self._with.events.pruned()
+        return removed
 
     def _refuse_used(self, network: Network) -> None:
         attachments = self.attachments(network.id)

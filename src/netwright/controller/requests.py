@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from netwright.drivers.sysctls import sysctl_faults
-from netwright.errors import InvalidInput
+from netwright.errors import Forbidden, InvalidInput
 from netwright.model.addressing import IPAddress
 from netwright.model.network import EndpointSpec, Network
 
@@ -20,7 +20,12 @@ def is_user_defined(network: Network) -> bool:
 
 
 def check_spec(network: Network, spec: EndpointSpec) -> None:
-    """Refuse what cannot be asked of an endpoint on this network: all faults in one InvalidInput."""
+    """Refuse what cannot be asked of an endpoint on this network: all faults in one InvalidInput.
+
+    Raises Forbidden where there can be no endpoint at all.
+    """
+    if network.config_only:
+        raise Forbidden("cannot create endpoint on configuration-only network")
     faults = [*_address_faults(network, spec), *sysctl_faults(spec)]
     if spec.aliases and not is_user_defined(network):
         faults.append("network-scoped aliases are only supported for user-defined networks")
@@ -46,7 +51,10 @@ def _address_faults(network: Network, spec: EndpointSpec) -> list[str]:
 
 
 def _covered(network: Network, address: IPAddress) -> bool:
-    return any(pool.subnet.version == address.version and address in pool.subnet for pool in network.pools)
+    """Tell whether a subnet of the network has an address; idle ones count, as in Docker, though nothing is taken."""
+    return any(
+        pool.subnet.version == address.version and address in pool.subnet for pool in (*network.pools, *network.idle)
+    )
 
 
 def check_together(networks: Sequence[Network]) -> None:

@@ -26,7 +26,7 @@ from netwright.controller.reservations import Reservations
 from netwright.controller.shape import Change, Means, difference
 from netwright.controller.state import Row, State
 from netwright.controller.teardown import carry_out_all
-from netwright.errors import Forbidden, InvalidInput, NotFound, TeardownFailed
+from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, TeardownFailed
 from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, SetSysctl
 from netwright.host.protocol import Host, Transaction, transaction
 from netwright.model.names import Id, new_id
@@ -225,6 +225,9 @@ class Sandboxes:
         async with self._locks.holding(sandbox):
             row = self._state.sandbox(sandbox)
             joined = self._state.network(network)
+            present = next((item for item in self.attachments(sandbox) if item.network.id == joined.id), None)
+            if present is not None and not row.open and spec in {EndpointSpec(), present.endpoint.spec}:
+                return present  # as Docker: it is to be so at the next start, and it will be
             self._check_joinable(row, joined)
             check_spec(joined, spec)
             with self._with.reservations.attempt() as attempt:
@@ -258,7 +261,9 @@ class Sandboxes:
             before = self.attachments(sandbox)
             leaving = next((item for item in before if item.network.id == left.id), None)
             if leaving is None:
-                raise NotFound(f"container {row.owner} is not connected to the network {left.name}")
+                # Docker has the article for a container that does not run only.
+                words = "to network" if row.open else "to the network"
+                raise PlainRefusal(f"container {row.owner} is not connected {words} {left.name}")
             await self._reshape(row, before, [item for item in before if item is not leaving])
             self._with.reservations.release(leaving.endpoint)
         if row.open:

@@ -9,7 +9,8 @@ Indexes here are derived from the rows by the same call that changes them; nothi
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from netwright.errors import InvalidInput, NotFound
+from netwright.controller.api import Ambiguous
+from netwright.errors import NotFound
 from netwright.model.names import Id, is_id
 from netwright.model.network import Endpoint, Network, Sandbox
 from netwright.store.api import Change, Delete, Put, Store
@@ -104,7 +105,7 @@ class State:
     def network(self, reference: str) -> Network:
         """Return the network that a user means: by full id, full name, or id prefix, in Docker's order.
 
-        Raises NotFound; InvalidInput where several ids begin so.
+        Raises NotFound; Ambiguous where several ids begin so.
         """
         if (found := self.networks.get(Id(reference))) is not None:
             return found
@@ -114,7 +115,7 @@ class State:
         if not matches:
             raise NotFound(f"network {reference} not found")
         if len(matches) > 1:
-            raise InvalidInput(f"network {reference} is ambiguous ({len(matches)} matches found based on ID prefix)")
+            raise Ambiguous(reference, len(matches))
         return matches[0]
 
     def _with_prefix(self, prefix: str) -> list[Network]:

@@ -9,12 +9,13 @@ from netwright.model.network import Pool
 
 def check_pools(pools: Iterable[Pool]) -> None:
     """Raise InvalidInput with every fault of the pools, one a line."""
-    faults = [fault for pool in pools for fault in _faults(pool)]
+    faults = [fault for pool in pools for fault in pool_faults(pool)]
     if faults:
         raise InvalidInput("invalid network config:\n" + "\n".join(faults))
 
 
-def _faults(pool: Pool) -> list[str]:
+def pool_faults(pool: Pool) -> list[str]:
+    """Return what is wrong with a pool."""
     if is_automatic(pool):
         return ["invalid address subpool"] if pool.range is not None else []
     faults = [*_range_faults(pool)]

@@ -34,7 +34,9 @@ class Pool:
 class Network:
     """A group of endpoints that reach each other.
 
-    `adopted` says that its bridge stood there before: it is used, and left standing when the network goes.
+    `adopted` says that its bridge stood there before: it is used, and left standing when the network goes. `idle` are
+    pools asked for of a family that the network has not: they are shown, and nothing is ever taken from them. One that
+    is `config_only` is no network at all, but a configuration for others, which name it in `config_from`.
     """
 
     id: Id
@@ -53,6 +55,7 @@ class Network:
     ipam_driver: str = "default"
     ipam_options: Mapping[str, str] | None = None
     pools: tuple[Pool, ...] = ()
+    idle: tuple[Pool, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 

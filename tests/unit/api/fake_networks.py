@@ -1,6 +1,6 @@
 """Networks and sandboxes in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.unit.api.fake_images import MADE
 
-from netwright.controller.api import Attachment, NetworkRequest
+from netwright.controller.api import Ambiguous, Attachment, NetworkRequest
 from netwright.errors import Conflict, Forbidden, NotFound
 from netwright.model.addressing import IPNetwork, Mac
 from netwright.model.container import (
@@ -20,6 +20,9 @@ from netwright.model.ports import PortBinding
 
 if TYPE_CHECKING:
     from tests.unit.api.fakes import FakeEngine
+
+
+PREDEFINED = frozenset(("bridge", "host", "none"))
 
 
 class FakeNetworks:
@@ -41,11 +44,15 @@ class FakeNetworks:
         return tuple(self.rows.values())
 
     def get(self, reference: str) -> Network:
-        known = [row for row in self.rows.values() if reference in (row.id, row.name)]
-        known += [row for row in self.rows.values() if reference and row.id.startswith(reference)]
-        if not known:
-            raise NotFound(f"network {reference} not found")
-        return known[0]
+        for row in self.rows.values():
+            if reference in (row.id, row.name):
+                return row
+        found = [row for row in self.rows.values() if reference and row.id.startswith(reference)]
+        if len(found) > 1:
+            raise Ambiguous(reference, len(found))
+        if found:
+            return found[0]
+        raise NotFound(f"network {reference} not found")
 
     def attachments(self, network: Id) -> Sequence[Attachment]:
         return [item for items in self._engine.sandboxes.items.values() for item in items if item.network.id == network]
@@ -74,12 +81,16 @@ class FakeNetworks:
 
     async def remove(self, reference: str) -> Network:
         row = self.get(reference)
-        if row.name in {"bridge", "host", "none"}:
+        if row.name in PREDEFINED:
             raise Forbidden(f"{row.name} is a pre-defined network and cannot be removed")
         if self.attachments(row.id):
             raise Forbidden(f"error while removing network: network {row.name} has active endpoints")
         self.version += 1
         return self.rows.pop(row.id)
+
+    async def prune(self, spare: Callable[[Network], bool]) -> Sequence[Network]:
+        unused = [row for row in self.list() if row.name not in PREDEFINED and not self.attachments(row.id)]
+        return [await self.remove(row.id) for row in unused if not spare(row)]
 
 
 class FakeSandboxes:

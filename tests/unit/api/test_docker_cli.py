@@ -133,7 +133,7 @@ async def test_what_is_absent_says_so(docker: Cli) -> None:
 
 async def test_version_and_info_are_shown(docker: Cli) -> None:
     assert (await docker("version", "-f", "{{.Server.APIVersion}} {{.Server.Platform.Name}}")).lines == [
-        "1.51 Netwright"
+        "1.52 Netwright"
     ]
     shown = await docker("info")
     assert shown.code == 0

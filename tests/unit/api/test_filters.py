@@ -14,7 +14,7 @@ def test_both_notations_say_the_same() -> None:
 
 
 def test_no_filter_lets_everything_pass() -> None:
-    for text in ("", "{}", '{"name": []}'):
+    for text in ("", "{}", "null", '{"name": []}', '{"name": null}'):
         filters = Filters.parse(text, ALLOWED)
 
         assert filters.exact("name", "x")
@@ -27,6 +27,7 @@ def test_no_filter_lets_everything_pass() -> None:
     ("text", "words"),
     [
         ('{"nome": ["a"]}', "invalid filter 'nome'"),
+        ('{"name": {"a": "true"}}', "invalid filter"),
         ("name=a", "invalid filter"),
         ('{"name": "a"}', "invalid filter"),
         ('["name"]', "invalid filter"),
@@ -59,8 +60,8 @@ def test_labels_must_all_be_there_and_excluded_ones_must_not() -> None:
     assert Filters({"label!": ["a=2"]}).labels(present)
 
 
-@pytest.mark.parametrize(("value", "meaning"), [("1", True), ("true", True), ("0", False), ("False", False)])
-def test_switches_are_read_loosely(value: str, meaning: bool) -> None:
+@pytest.mark.parametrize(("value", "meaning"), [("1", True), ("true", True), ("0", False), ("false", False)])
+def test_switches_are_digits_or_words(value: str, meaning: bool) -> None:
     assert Filters({"dangling": [value]}).flag("dangling") is meaning
 
 

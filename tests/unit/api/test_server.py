@@ -81,16 +81,16 @@ async def test_a_fault_of_ours_is_logged_whole_and_told(engine: FakeEngine, capl
     assert any(record.exc_info for record in caplog.records)
 
 
-@pytest.mark.parametrize("path", ["/version", "/v1.24/version", "/v1.51/version"])
+@pytest.mark.parametrize("path", ["/version", "/v1.24/version", "/v1.52/version"])
 async def test_the_version_in_front_of_a_path_may_be_left_out(http: Http, path: str) -> None:
-    assert (await http.get(path))["ApiVersion"] == "1.51"
+    assert (await http.get(path))["ApiVersion"] == "1.52"
 
 
 @pytest.mark.parametrize(
     ("path", "words"),
     [
         ("/v1.12/version", "client version 1.12 is too old. Minimum supported API version is 1.24"),
-        ("/v1.99/version", "client version 1.99 is too new. Maximum supported API version is 1.51"),
+        ("/v1.99/version", "client version 1.99 is too new. Maximum supported API version is 1.52"),
     ],
 )
 async def test_other_versions_are_refused(http: Http, path: str, words: str) -> None:
@@ -108,7 +108,7 @@ async def test_what_there_is_not_is_no_page(http: Http, method: str, path: str) 
 async def test_every_answer_says_who_gives_it(http: Http) -> None:
     for path in ("/_ping", "/nothing", "/networks"):
         async with http.client.get(path) as response:
-            assert response.headers["Api-Version"] == "1.51"
+            assert response.headers["Api-Version"] == "1.52"
             assert response.headers["Ostype"] == "linux"
             assert response.headers["Docker-Experimental"] == "false"
             assert response.headers["Server"].startswith("Netwright/")
@@ -118,7 +118,7 @@ async def test_every_answer_says_who_gives_it(http: Http) -> None:
     ("data", "kind", "words"),
     [
         (b"{bad", "application/json", "invalid JSON: "),
-        (b"", "application/json", "invalid JSON: got EOF while reading request body"),
+        (b" ", "application/json", "invalid JSON: got EOF while reading request body"),
         (b'{"Name":"a"} {}', "application/json", "unexpected content after JSON"),
         (b"{}", "text/plain", "unsupported Content-Type header (text/plain): must be 'application/json'"),
         (b"{}", "", "malformed Content-Type header (): mime: no media type"),

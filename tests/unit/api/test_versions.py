@@ -28,8 +28,8 @@ def test_all_from_the_oldest_to_the_newest_are_spoken() -> None:
             "1.23",
             TOO_OLD,
         ),
-        ("1.99", "client version 1.99 is too new. Maximum supported API version is 1.51"),
-        ("2.0", "client version 2.0 is too new. Maximum supported API version is 1.51"),
+        ("1.99", "client version 1.99 is too new. Maximum supported API version is 1.52"),
+        ("2.0", "client version 2.0 is too new. Maximum supported API version is 1.52"),
     ],
 )
 def test_others_are_refused_in_dockers_words(text: str, words: str) -> None:

@@ -11,10 +11,15 @@ from netwright.api.call import JSON, Call
 from netwright.api.moments import parse_moment
 from netwright.api.routes.table import Route
 from netwright.api.translate.events import FILTERS, passes, show_event
+from netwright.api.versions import STATUS
 from netwright.api.wire.shape import encode
 from netwright.errors import InvalidInput
 from netwright.model.events import Event
 from netwright.telemetry.bus import Bus, Subscription
+
+_LINES = "application/x-ndjson"
+_SEQUENCE = "application/json-seq"
+"""RFC 7464: each text is preceded by a record separator."""
 
 
 class EventRoutes:
@@ -37,12 +42,22 @@ class EventRoutes:
             since = 0
         # The subscription stands before the head goes out: who has read that misses nothing.
         with self._bus.subscribe(since=since) as subscription:
-            response = await call.begin(JSON)
+            kind = _kind(call)
+            response = await call.begin(kind)
+            before = b"\x1e" if kind == _SEQUENCE else b""
             async for event in _up_to(until, subscription):
                 if passes(event, filters):
-                    await response.write(encode(show_event(event)))
+                    await response.write(before + encode(show_event(event, call.version)))
         await response.write_eof()
         return response
+
+
+def _kind(call: Call) -> str:
+    """Return the content type of the stream: from API 1.52 on the first of ours that the client accepts."""
+    if call.version < STATUS:
+        return JSON
+    accepted = [part.partition(";")[0].strip() for part in call.request.headers.get("Accept", "").split(",")]
+    return next((kind for kind in accepted if kind in {JSON, _LINES, _SEQUENCE}), JSON)
 
 
 async def _up_to(until: int | None, subscription: Subscription) -> AsyncIterator[Event]:

@@ -11,13 +11,13 @@ from netwright.api.filters import Filters
 from netwright.api.moments import nanoseconds, parse_moment
 from netwright.api.routes.table import Route
 from netwright.api.translate.endpoints import PREDEFINED, read_endpoint
-from netwright.api.translate.networks import read_create, show_network
-from netwright.api.versions import ApiVersion
+from netwright.api.translate.networks import read_create, show_network, show_summary
+from netwright.api.versions import STATUS, SUMMARIES, ApiVersion
 from netwright.api.wire import networks as wire
 from netwright.api.wire.shape import encode
-from netwright.controller.api import Attachment, Networks
-from netwright.errors import Forbidden, InvalidInput, NotFound
-from netwright.model.container import Container
+from netwright.controller.api import Ambiguous, Attachment, Networks
+from netwright.errors import InvalidInput, NotFound, PlainRefusal
+from netwright.model.container import Container, Status
 from netwright.model.names import Id
 from netwright.model.network import EndpointSpec, Network
 
@@ -42,7 +42,8 @@ class Containers(Protocol):
         """Write a container's hosts file anew."""
 
 
-_FILTERS = ("dangling", "driver", "id", "label", "label!", "name", "scope", "type")
+_FILTERS = ("dangling", "driver", "id", "label", "name", "scope", "type")
+_TRUTHS = frozenset(("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"))
 
 
 class NetworkRoutes:
@@ -75,14 +76,21 @@ class NetworkRoutes:
 
     async def list(self, call: Call) -> web.StreamResponse:
         """List networks."""
-        if not call.text("filters"):
+        if not call.text("filters") and call.version >= SUMMARIES:
             return encoded(self._all(call.version))
         filters = call.filters(*_FILTERS)
-        kinds = filters.get("type")
-        if any(kind not in {"custom", "builtin"} for kind in kinds):
-            raise InvalidInput(f"invalid filter: 'type'='{next(iter(kinds))}'")
-        found = [network for network in self._networks.list() if self._passes(network, filters)]
-        return answer([show_network(network, call.version) for network in found])
+        for kind in filters.get("type"):
+            if kind not in {"custom", "builtin"}:
+                raise PlainRefusal(f"invalid filter: 'type'='{kind}'")
+        dangling = filters.flag("dangling")
+        found = [network for network in self._networks.list() if self._passes(network, filters, dangling)]
+        if call.version < SUMMARIES:
+            return answer([self._whole(network, call.version) for network in found])
+        return answer([show_summary(network, call.version) for network in found])
+
+    def _whole(self, network: Network, version: ApiVersion) -> wire.NetworkShown:
+        usage = self._networks.usage(network.id) if version >= STATUS else None
+        return show_network(network, version, self._networks.attachments(network.id), usage)
 
     def _all(self, version: ApiVersion) -> bytes:
         """Return all networks as JSON. Clients poll it: what has been encoded is kept for as long as it is true.
@@ -94,13 +102,12 @@ class NetworkRoutes:
         for network in self._networks.list():
             known = before.get(network.id)
             if known is None or known[0] is not network:
-                known = (network, encode(show_network(network, version)).rstrip())
+                known = (network, encode(show_summary(network, version)).rstrip())
             kept[network.id] = known
         self._encoded[version] = kept
         return b"[" + b",".join([text for _, text in kept.values()]) + b"]\n"
 
-    def _passes(self, network: Network, filters: Filters) -> bool:
-        dangling = filters.flag("dangling")
+    def _passes(self, network: Network, filters: Filters, dangling: bool | None) -> bool:
         is_builtin = network.name in PREDEFINED
         if dangling is not None:
             used = is_builtin or bool(self._networks.attachments(network.id))
@@ -118,43 +125,83 @@ class NetworkRoutes:
     async def inspect(self, call: Call) -> web.StreamResponse:
         """Inspect a network."""
         verbose = call.text("verbose")
-        if verbose and verbose.lower() not in {"0", "1", "t", "f", "true", "false"}:
-            raise InvalidInput(f'strconv.ParseBool: parsing "{verbose}": invalid syntax')
-        network = self._networks.get(call["id"])
-        if call.text("scope", network.scope) != network.scope:
+        if verbose and verbose not in _TRUTHS:
+            raise InvalidInput(
+                f'invalid value for verbose: {verbose}: strconv.ParseBool: parsing "{verbose}": invalid syntax'
+            )
+        try:
+            network = self._networks.get(call["id"])
+        except Ambiguous as error:
+            # Docker has two wordings: this one is the inspection's alone.
+            words = f"{error.matches} matches found based on ID prefix: network {error.term} is ambiguous"
+            raise InvalidInput(words) from None
+        if (call.text("scope") or network.scope) != network.scope:
             raise NotFound(f"network {call['id']} not found")
-        return answer(show_network(network, call.version, self._networks.attachments(network.id)))
+        return answer(self._whole(network, call.version))
 
     async def create(self, call: Call) -> web.StreamResponse:
         """Make a network."""
-        asked = await call.body(wire.NetworkCreate)
+        asked = await call.body(wire.NetworkCreate, optional=True)
         request = read_create(asked, call.version, self._defaults(asked.driver or "bridge"))
         network = await self._networks.create(request)
         return answer(wire.NetworkCreated(id=network.id), 201)
 
     async def connect(self, call: Call) -> web.StreamResponse:
         """Join a container to a network."""
-        asked = await call.body(wire.NetworkConnect)
+        asked = await call.body(wire.NetworkConnect, optional=True)
+        container = self._changeable(asked.container)
         network = self._networks.get(call["id"])
-        container = self._containers.get(asked.container)
-        _refuse_joined(container)
         await self._sandboxes.connect(container.sandbox, network.id, read_endpoint(asked.endpoint_config))
         await self._containers.refresh_files(container.id)
         return empty(200)
 
     async def disconnect(self, call: Call) -> web.StreamResponse:
         """Take a container off a network."""
-        asked = await call.body(wire.NetworkDisconnect)
+        asked = await call.body(wire.NetworkDisconnect, optional=True)
+        try:
+            container = self._changeable(asked.container)
+        except NotFound:
+            if not asked.force:
+                raise
+            await self._disconnect_forgotten(self._networks.get(call["id"]), asked.container)
+            return empty(200)
         network = self._networks.get(call["id"])
-        container = self._containers.get(asked.container)
-        _refuse_joined(container)
         await self._sandboxes.disconnect(container.sandbox, network.id, force=asked.force)
         await self._containers.refresh_files(container.id)
         return empty(200)
 
+    async def _disconnect_forgotten(self, network: Network, name: str) -> None:
+        """Take an endpoint off a network whose container nobody knows any more."""
+        for item in self._networks.attachments(network.id):
+            if name in {item.sandbox.name, item.sandbox.owner, item.endpoint.id}:
+                await self._sandboxes.disconnect(item.sandbox.id, network.id, force=True)
+                return
+        raise NotFound(f"endpoint {name} not found")
+
+    def _changeable(self, reference: str) -> Container:
+        """Return a container whose networks may change. Raises what says why not."""
+        if not reference:
+            raise InvalidInput('invalid name or ID supplied: ""')
+        container = self._containers.get(reference)
+        if container.joins is not None:
+            raise InvalidInput(
+                "container sharing network namespace with another container or host cannot be connected to any other "
+                "network"
+            )
+        if container.state.status in {Status.REMOVING, Status.DEAD}:
+            raise PlainRefusal(
+                f"Container {container.id} is marked for removal and cannot be connected or disconnected to the network"
+            )
+        return container
+
     async def remove(self, call: Call) -> web.StreamResponse:
-        """Remove a network."""
-        await self._networks.remove(call["id"])
+        """Remove a network; with `force`, which is ours, containers that do not run are taken off it first."""
+        network = self._networks.get(call["id"])
+        if call.flag("force"):
+            for item in self._networks.attachments(network.id):
+                if not item.sandbox.open:
+                    await self._sandboxes.disconnect(item.sandbox.id, network.id, force=True)
+        await self._networks.remove(network.id)
         return empty()
 
     async def prune(self, call: Call) -> web.StreamResponse:
@@ -163,22 +210,10 @@ class NetworkRoutes:
         before = [parse_moment(text, time.time()) for text in filters.get("until")]
         if len(before) > 1:
             raise InvalidInput("more than one until filter specified")
-        removed = []
-        for network in self._networks.list():
+
+        def spare(network: Network) -> bool:
             young = any(nanoseconds(network.created) >= bound for bound in before)
-            if network.name in PREDEFINED or network.config_only or young or not filters.labels(network.labels):
-                continue
-            try:
-                await self._networks.remove(network.id)
-            except Forbidden:
-                continue
-            removed.append(network.name)
-        return answer(wire.NetworksPruned(networks_deleted=removed or None))
+            return young or not filters.labels(network.labels)
 
-
-def _refuse_joined(container: Container) -> None:
-    if container.joins is not None:
-        raise InvalidInput(
-            "container sharing network namespace with another container or host cannot be connected to any other "
-            "network"
-        )
+        removed = await self._networks.prune(spare)
+        return answer(wire.NetworksPruned(networks_deleted=[network.name for network in removed] or None))

@@ -11,7 +11,7 @@ from netwright.api.translate.endpoints import show_endpoint
 from netwright.api.translate.hostconfig import BRIDGE, show_host_config, show_network_mode
 from netwright.api.translate.mounts import show_mount
 from netwright.api.translate.ports import granted, summary
-from netwright.api.versions import SEVERAL_ENDPOINTS, ApiVersion
+from netwright.api.versions import SEVERAL_ENDPOINTS, STATUS, ApiVersion
 from netwright.api.wire import containers as wire
 from netwright.containers.spec.mounts import TMPFS
 from netwright.controller.api import Attachment
@@ -58,7 +58,6 @@ def show_container(shown: Shown, version: ApiVersion) -> wire.ContainerShown:
     """Return a container as inspected."""
     container = shown.container
     words = container.process.arguments
-    settings = _show_network_settings(shown, version)
     return wire.ContainerShown(
         id=container.id,
         created=rfc3339(container.created),
@@ -78,8 +77,8 @@ def show_container(shown: Shown, version: ApiVersion) -> wire.ContainerShown:
         host_config=show_host_config(container.host, container.runtime),
         graph_driver=wire.GraphDriver(data=dict(shown.directories), name=DRIVER),
         mounts=_show_mounts(container),
-        config=_show_config(container, shown.exposed, settings.mac_address if version < SEVERAL_ENDPOINTS else None),
-        network_settings=settings,
+        config=_show_config(container, shown.exposed, _main_mac(shown) if version < SEVERAL_ENDPOINTS else None),
+        network_settings=_show_settings(shown, version) if version >= STATUS else _show_old_settings(shown, version),
     )
 
 
@@ -134,8 +133,25 @@ def _show_mounts(container: model.Container) -> list[wire.MountShown]:
     return [show_mount(mount) for mount in mounts]
 
 
-def _show_network_settings(shown: Shown, version: ApiVersion) -> wire.NetworkSettings:
-    settings = wire.NetworkSettings(
+def _main_mac(shown: Shown) -> str:
+    """Return the MAC address on the default bridge, which older clients take for the container's."""
+    main = next((item.endpoint for item in shown.endpoints if item.network.name == BRIDGE), None)
+    if main is None:
+        return ""
+    return str((main.mac if shown.networked else main.spec.mac) or "")
+
+
+def _show_settings(shown: Shown, version: ApiVersion) -> wire.NetworkSettings:
+    return wire.NetworkSettings(
+        sandbox_id=shown.container.sandbox if shown.networked else "",
+        sandbox_key=shown.sandbox_key if shown.networked else "",
+        ports=granted(shown.endpoints, shown.exposed),
+        networks={item.network.name: show_endpoint(item, version) for item in shown.endpoints},
+    )
+
+
+def _show_old_settings(shown: Shown, version: ApiVersion) -> wire.OldNetworkSettings:
+    settings = wire.OldNetworkSettings(
         sandbox_id=shown.container.sandbox if shown.networked else "",
         sandbox_key=shown.sandbox_key if shown.networked else "",
         ports=granted(shown.endpoints, shown.exposed),

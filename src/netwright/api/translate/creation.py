@@ -7,7 +7,7 @@ from dataclasses import replace
 from netwright.api.translate.endpoints import PREDEFINED, read_endpoint
 from netwright.api.translate.hostconfig import BRIDGE, read_host_config, show_network_mode
 from netwright.api.translate.ports import read_exposed
-from netwright.api.versions import ENABLE_IPV4, SEVERAL_ENDPOINTS, ApiVersion
+from netwright.api.versions import ENABLE_IPV4, SEVERAL_ENDPOINTS, STATUS, ApiVersion
 from netwright.api.wire import containers as wire
 from netwright.errors import InvalidInput, NotBuilt
 from netwright.model.addressing import Mac
@@ -35,7 +35,17 @@ def read_create(asked: wire.ContainerCreate, name: str, version: ApiVersion) -> 
     networks, warnings = _with_container_mac(asked, host, networks, version)
     host, networks, more = _without_interface_sysctls(host, networks, version)
     request = ContainerRequest(name=name, config=read_config(asked), host=host, networks=networks)
-    return request, [*warnings, *more]
+    return request, [*warnings, *more, *_empty_bindings(asked, version)]
+
+
+def _empty_bindings(asked: wire.ContainerCreate, version: ApiVersion) -> list[str]:
+    """Return Docker's warning for ports to be published nowhere, which it publishes anywhere: perhaps not for ever."""
+    ports = [port for port, bindings in asked.host_config.port_bindings.items() if not bindings]
+    if not ports or version < STATUS:
+        return []
+    listed = ", ".join(ports)
+    warning = f"Following container port(s) have an empty list of port-bindings: {listed}. "
+    return [f"{warning}Such bindings will be discarded in a future version."]
 
 
 def read_config(asked: wire.Config) -> ContainerConfig:
@@ -94,6 +104,8 @@ def _with_container_mac(
     """Give the first endpoint the MAC address that older clients set for the whole container."""
     if not asked.mac_address:
         return networks, []
+    if version >= STATUS:
+        raise InvalidInput("container-wide MAC address no longer supported; use endpoint-specific MAC address instead")
     if host.network_mode.startswith(_JOINS):
         raise InvalidInput("conflicting options: mac-address and the network mode")
     mac = Mac.parse(asked.mac_address)

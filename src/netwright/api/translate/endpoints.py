@@ -30,7 +30,7 @@ def read_endpoint(asked: EndpointSettings | None) -> EndpointSpec:
         ipv4=ipv4,
         ipv6=ipv6,
         link_local=tuple(address for address in local if address is not None),
-        mac=Mac.parse(asked.mac_address) if asked.mac_address else None,
+        mac=_mac(asked.mac_address),
         aliases=tuple(asked.aliases or ()),
         links=tuple(asked.links or ()),
         driver_options=asked.driver_opts or {},
@@ -45,7 +45,7 @@ def _address(text: str, version: int, faults: list[str]) -> IPAddress | None:
         address = parse_address(text)
     except InvalidInput:
         address = None
-    if address is None or address.version != version:
+    if address is None or address.version != version or address.is_unspecified:
         faults.append(f"invalid IPv{version} address: {text}")
         return None
     return address
@@ -53,10 +53,22 @@ def _address(text: str, version: int, faults: list[str]) -> IPAddress | None:
 
 def _local(text: str, faults: list[str]) -> IPAddress | None:
     try:
-        return parse_address(text)
+        address = parse_address(text)
     except InvalidInput:
+        address = None
+    if address is None or address.is_unspecified:
         faults.append(f"invalid link-local IP address: {text}")
         return None
+    return address
+
+
+def _mac(text: str) -> Mac | None:
+    if not text:
+        return None
+    try:
+        return Mac.parse(text)
+    except InvalidInput:
+        raise InvalidInput(f"invalid MAC address {text}") from None
 
 
 def names_of(item: Attachment) -> list[str]:

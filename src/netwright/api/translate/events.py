@@ -3,6 +3,7 @@
 from msgspec import UNSET
 
 from netwright.api.filters import Filters
+from netwright.api.versions import STATUS, ApiVersion
 from netwright.api.wire.events import Actor, EventShown
 from netwright.model.events import Event
 
@@ -56,10 +57,10 @@ def _untagged(name: str) -> str:
     return repository if colon and "/" not in tag else name
 
 
-def show_event(event: Event) -> EventShown:
-    """Return an event with the keys of Docker's oldest form where it had them."""
-    old = event.type in {"container", "image"}
-    image = event.attributes.get("image", "") if event.type == "container" else ""
+def show_event(event: Event, version: ApiVersion) -> EventShown:
+    """Return an event, up to API 1.51 with the keys of Docker's oldest form where it had them."""
+    old = version < STATUS and event.type in {"container", "image"}
+    image = event.attributes.get("image", "") if old and event.type == "container" else ""
     return EventShown(
         status=event.action if old else UNSET,
         id=event.actor if old else UNSET,

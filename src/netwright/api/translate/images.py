@@ -9,7 +9,7 @@ from msgspec import UNSET
 from netwright.api.filters import Filters
 from netwright.api.moments import nanoseconds, parse_moment, rfc3339, seconds
 from netwright.api.translate.containers import DRIVER
-from netwright.api.versions import SEVERAL_ENDPOINTS, ApiVersion
+from netwright.api.versions import SEVERAL_ENDPOINTS, STATUS, ApiVersion
 from netwright.api.wire import images as wire
 from netwright.api.wire.containers import Config, GraphDriver, Nothing
 from netwright.containers.api import Deleted, Untagged
@@ -75,26 +75,46 @@ def show_image(image: Image, version: ApiVersion) -> wire.ImageShown:
         id=image.id,
         repo_tags=list(image.references),
         repo_digests=list(image.digests),
-        comment=image.comment,
+        parent="" if version < STATUS else UNSET,
+        comment=image.comment or ("" if version < STATUS else UNSET),
         created=rfc3339(image.created),
-        author=image.author,
-        config=Config(
-            user=image.user,
-            exposed_ports={str(port): Nothing() for port in image.exposed} or UNSET,
-            env=list(image.environment),
-            cmd=list(image.command) or None,
-            volumes={path: Nothing() for path in image.volumes} or None,
-            working_dir=image.directory,
-            entrypoint=list(image.entrypoint) or None,
-            labels=dict(image.labels),
-            stop_signal=image.stop_signal or UNSET,
-        ),
+        docker_version="" if version < STATUS else UNSET,
+        author=image.author or ("" if version < STATUS else UNSET),
+        config=_show_old_config(image) if version < STATUS else _show_config(image),
         architecture=image.architecture,
         os=image.os,
         size=image.size,
         virtual_size=image.size if version < SEVERAL_ENDPOINTS else UNSET,
         graph_driver=GraphDriver(data=None, name=DRIVER),
         root_fs=wire.RootFs(type="layers", layers=list(image.layers)),
+    )
+
+
+def _show_old_config(image: Image) -> Config:
+    return Config(
+        user=image.user,
+        exposed_ports={str(port): Nothing() for port in image.exposed} or UNSET,
+        env=list(image.environment),
+        cmd=list(image.command) or None,
+        volumes={path: Nothing() for path in image.volumes} or None,
+        working_dir=image.directory,
+        entrypoint=list(image.entrypoint) or None,
+        labels=dict(image.labels),
+        stop_signal=image.stop_signal or UNSET,
+    )
+
+
+def _show_config(image: Image) -> wire.ImageConfig:
+    return wire.ImageConfig(
+        user=image.user,
+        exposed_ports={str(port): Nothing() for port in image.exposed} or None,
+        env=list(image.environment) or None,
+        cmd=list(image.command) or None,
+        volumes={path: Nothing() for path in image.volumes} or None,
+        working_dir=image.directory,
+        entrypoint=list(image.entrypoint) or None,
+        labels=dict(image.labels) or None,
+        stop_signal=image.stop_signal,
     )
 
 

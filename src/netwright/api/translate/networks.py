@@ -7,29 +7,37 @@ from ipaddress import ip_interface
 from msgspec import UNSET
 
 from netwright.api.moments import rfc3339
-from netwright.api.versions import ENABLE_IPV4, ApiVersion
+from netwright.api.versions import ENABLE_IPV4, STATUS, ApiVersion
 from netwright.api.wire import networks as wire
 from netwright.controller.api import Attachment, NetworkRequest
 from netwright.errors import InvalidInput
+from netwright.ipam.validate import pool_faults
 from netwright.model.addressing import ANY_SUBNET, IPAddress, IPNetwork, parse_address
 from netwright.model.network import Network, Pool
 
 _CIDR = re.compile(r"[0-9a-fA-F.:]+/[0-9]{1,3}")
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
+_ENABLE_IPV4 = "com.docker.network.enable_ipv4"
+_ENABLE_IPV6 = "com.docker.network.enable_ipv6"
+
+_MOST = (1 << 64) - 1
+"""The largest number of addresses that is told."""
 
 
 def read_create(asked: wire.NetworkCreate, version: ApiVersion, defaults: Mapping[str, str]) -> NetworkRequest:
     """Return the network that is asked for; `defaults` are the daemon's options for the driver. Raises InvalidInput."""
     ipam = asked.ipam or wire.Ipam()
-    options = {**defaults, **asked.options}
-    ipv4 = asked.enable_ipv4 if version >= ENABLE_IPV4 else None
+    # A configuration network brings options of its own, which the daemon's must not hide.
+    options = {**({} if asked.config_from else defaults), **asked.options}
+    ipv4 = _family(asked.enable_ipv4 if version >= ENABLE_IPV4 else None, options, _ENABLE_IPV4, default=True)
+    ipv6 = _family(asked.enable_ipv6, options, _ENABLE_IPV6, default=False)
     return NetworkRequest(
         name=asked.name,
         driver=asked.driver or "bridge",
         scope=asked.scope,
-        ipv4=_family(ipv4, options, "com.docker.network.enable_ipv4", default=True),
-        ipv6=_family(asked.enable_ipv6, options, "com.docker.network.enable_ipv6", default=False),
+        ipv4=ipv4,
+        ipv6=ipv6,
         internal=asked.internal,
         attachable=asked.attachable,
         ingress=asked.ingress,
@@ -37,14 +45,16 @@ def read_create(asked: wire.NetworkCreate, version: ApiVersion, defaults: Mappin
         config_from=asked.config_from.network if asked.config_from else "",
         ipam_driver=ipam.driver or "default",
         ipam_options=ipam.options,
-        pools=read_pools(ipam.config),
+        pools=read_pools(ipam.config, ipv6=ipv6),
         options=options,
         labels=asked.labels,
     )
 
 
-def _family(asked: bool | None, options: Mapping[str, str], key: str, *, default: bool) -> bool:
+def _family(asked: bool | None, options: dict[str, str], key: str, *, default: bool) -> bool:
+    """Tell whether a family is wanted: the body says, else the option, which goes where it does not count."""
     if asked is not None:
+        options.pop(key, None)
         return asked
     value = options.get(key)
     if value is None:
@@ -54,17 +64,30 @@ def _family(asked: bool | None, options: Mapping[str, str], key: str, *, default
     return value in _TRUE
 
 
-def read_pools(configs: Sequence[wire.IpamConfig]) -> tuple[Pool, ...]:
-    """Return the pools asked for. Raises InvalidInput with every fault in its notation."""
+def read_pools(configs: Sequence[wire.IpamConfig], *, ipv6: bool) -> tuple[Pool, ...]:
+    """Return the pools asked for; those of IPv6 are not looked at closely where it is off, as in Docker.
+
+    Raises InvalidInput with every fault of every pool.
+    """
     faults: list[str] = []
-    pools = [pool for config in configs if (pool := _read_pool(config, faults)) is not None]
+    pools = []
+    for config in configs:
+        mine: list[str] = []
+        pool = _read_pool(config, mine)
+        if pool is not None:
+            if pool.subnet.version == 6 and not ipv6:
+                mine = []
+            else:
+                span = f"ip-range {pool.range}:", f"ip-range {config.ip_range}:"
+                mine += [fault.replace(*span) for fault in pool_faults(pool)]
+            pools.append(pool)
+        faults += mine
     if faults:
         raise InvalidInput("invalid network config:\n" + "\n".join(faults))
     return tuple(pools)
 
 
 def _read_pool(config: wire.IpamConfig, faults: list[str]) -> Pool | None:
-    before = len(faults)
     gateway = _address(config.gateway, f"invalid gateway {config.gateway}", faults)
     auxiliary = {
         name: _address(text, f"invalid auxiliary address {name}", faults)
@@ -72,10 +95,8 @@ def _read_pool(config: wire.IpamConfig, faults: list[str]) -> Pool | None:
     }
     subnet = _network(config.subnet, "subnet", faults) if config.subnet else None
     span = _network(config.ip_range, "ip-range", faults) if config.ip_range else None
-    if len(faults) > before:
-        return None
     if subnet is None:
-        if gateway is None and span is None and not auxiliary:
+        if config.subnet or (gateway is None and span is None and not auxiliary):
             return None
         subnet = ANY_SUBNET[gateway.version if gateway is not None else 4]
     return Pool(
@@ -106,12 +127,25 @@ def _address(text: str, what: str, faults: list[str]) -> IPAddress | None:
     try:
         return parse_address(text)
     except InvalidInput:
-        faults.append(f"{what}: invalid address {text}")
+        faults.append(f"{what}: invalid address")
         return None
 
 
-def show_network(network: Network, version: ApiVersion, attachments: Sequence[Attachment] = ()) -> wire.NetworkShown:
-    """Return a network; with `attachments` as inspected, without as in the list."""
+def show_summary(network: Network, version: ApiVersion) -> wire.NetworkShown:
+    """Return a network in the list: before there was a shape for it, as inspected with no containers."""
+    shown = show_network(network, version)
+    if version >= STATUS:
+        shown.containers = UNSET
+    return shown
+
+
+def show_network(
+    network: Network,
+    version: ApiVersion,
+    attachments: Sequence[Attachment] = (),
+    usage: Mapping[IPNetwork, tuple[int, int]] | None = None,
+) -> wire.NetworkShown:
+    """Return a network as inspected; `usage` are the addresses in use and still free of each subnet."""
     return wire.NetworkShown(
         name=network.name,
         id=network.id,
@@ -123,7 +157,7 @@ def show_network(network: Network, version: ApiVersion, attachments: Sequence[At
         ipam=wire.Ipam(
             driver=network.ipam_driver,
             options=None if network.ipam_options is None else dict(network.ipam_options),
-            config=[_show_pool(pool) for pool in network.pools],
+            config=[_show_pool(pool) for pool in (*network.pools, *network.idle)],
         ),
         internal=network.internal,
         attachable=network.attachable,
@@ -133,7 +167,16 @@ def show_network(network: Network, version: ApiVersion, attachments: Sequence[At
         containers={item.sandbox.owner: _show_container(item) for item in attachments if item.sandbox.open},
         options=dict(network.options),
         labels=dict(network.labels),
+        status=_show_usage(usage) if usage and version >= STATUS else UNSET,
     )
+
+
+def _show_usage(usage: Mapping[IPNetwork, tuple[int, int]]) -> wire.NetworkStatus:
+    subnets = {
+        str(subnet): wire.SubnetStatus(ips_in_use=min(taken, _MOST), dynamic_ips_available=min(free, _MOST))
+        for subnet, (taken, free) in usage.items()
+    }
+    return wire.NetworkStatus(ipam=wire.IpamStatus(subnets=subnets))
 
 
 def _show_pool(pool: Pool) -> wire.IpamConfig:

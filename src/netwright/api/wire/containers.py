@@ -251,7 +251,16 @@ class Address(Shape, kw_only=True):
 
 
 class NetworkSettings(Shape, kw_only=True):
-    """A container's network as inspected; the fields from EndpointID on are those of the default bridge."""
+    """A container's network as inspected."""
+
+    sandbox_id: str = field(default="", name="SandboxID")
+    sandbox_key: str = ""
+    ports: dict[str, list[PortBinding] | None] = field(default_factory=dict)
+    networks: dict[str, EndpointSettings] = field(default_factory=dict)
+
+
+class OldNetworkSettings(Shape, kw_only=True):
+    """The same before API 1.52; the fields from EndpointID on are those of the default bridge."""
 
     bridge: str = ""
     sandbox_id: str = field(default="", name="SandboxID")
@@ -300,7 +309,7 @@ class ContainerShown(Shape, kw_only=True):
     size_root_fs: int | UnsetType = UNSET
     mounts: list[MountShown]
     config: Config
-    network_settings: NetworkSettings
+    network_settings: NetworkSettings | OldNetworkSettings
 
 
 class PortShown(Shape, kw_only=True, omit_defaults=True):

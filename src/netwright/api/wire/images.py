@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, UnsetType, field
 
-from netwright.api.wire.containers import Config, GraphDriver
+from netwright.api.wire.containers import Config, GraphDriver, Nothing
 from netwright.api.wire.shape import Shape
 
 
@@ -34,18 +34,32 @@ class Metadata(Shape, kw_only=True):
     last_tag_time: str = "0001-01-01T00:00:00Z"
 
 
+class ImageConfig(Shape, kw_only=True, omit_defaults=True):
+    """What an image says of its containers, from API 1.52 on: without what it does not say."""
+
+    user: str = ""
+    exposed_ports: dict[str, Nothing] | None = None
+    env: list[str] | None = None
+    cmd: list[str] | None = None
+    volumes: dict[str, Nothing] | None = None
+    working_dir: str = ""
+    entrypoint: list[str] | None = None
+    labels: dict[str, str] | None = None
+    stop_signal: str = ""
+
+
 class ImageShown(Shape, kw_only=True):
     """An image as inspected."""
 
     id: str
     repo_tags: list[str]
     repo_digests: list[str]
-    parent: str = ""
-    comment: str
+    parent: str | UnsetType = ""
+    comment: str | UnsetType
     created: str
-    docker_version: str = ""
-    author: str
-    config: Config
+    docker_version: str | UnsetType = ""
+    author: str | UnsetType
+    config: Config | ImageConfig
     architecture: str
     os: str
     size: int

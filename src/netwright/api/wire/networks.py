@@ -1,5 +1,7 @@
 """JSON shapes of networks and endpoints."""
 
+from typing import ClassVar
+
 from msgspec import UNSET, UnsetType, field
 
 from netwright.api.wire.shape import Shape
@@ -30,6 +32,8 @@ class ConfigReference(Shape, kw_only=True):
 
 class NetworkCreate(Shape, kw_only=True):
     """The body of POST /networks/create."""
+
+    docker_name: ClassVar[str] = "CreateRequest"
 
     name: str = ""
     check_duplicate: bool = False
@@ -64,6 +68,25 @@ class NetworkContainer(Shape, kw_only=True):
     ipv6_address: str = field(default="", name="IPv6Address")
 
 
+class SubnetStatus(Shape, kw_only=True):
+    """How full a subnet is."""
+
+    ips_in_use: int = field(name="IPsInUse")
+    dynamic_ips_available: int = field(name="DynamicIPsAvailable")
+
+
+class IpamStatus(Shape, kw_only=True):
+    """How full the subnets of a network are."""
+
+    subnets: dict[str, SubnetStatus]
+
+
+class NetworkStatus(Shape, kw_only=True):
+    """What an inspection tells of a network beside its configuration."""
+
+    ipam: IpamStatus = field(name="IPAM")
+
+
 class NetworkShown(Shape, kw_only=True):
     """A network in a list or an inspection."""
 
@@ -80,9 +103,10 @@ class NetworkShown(Shape, kw_only=True):
     ingress: bool
     config_from: ConfigReference
     config_only: bool
-    containers: dict[str, NetworkContainer] = field(default_factory=dict)
+    containers: dict[str, NetworkContainer] | UnsetType = UNSET
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    status: NetworkStatus | UnsetType = UNSET
 
 
 class EndpointIpam(Shape, kw_only=True, omit_defaults=True):
@@ -116,12 +140,16 @@ class EndpointSettings(Shape, kw_only=True):
 class NetworkConnect(Shape, kw_only=True):
     """The body of POST /networks/{id}/connect."""
 
+    docker_name: ClassVar[str] = "ConnectRequest"
+
     container: str = ""
     endpoint_config: EndpointSettings | None = None
 
 
 class NetworkDisconnect(Shape, kw_only=True):
     """The body of POST /networks/{id}/disconnect."""
+
+    docker_name: ClassVar[str] = "DisconnectRequest"
 
     container: str = ""
     force: bool = False

@@ -8,17 +8,23 @@ import functools
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+from netwright.api.wire.syntax import syntax_fault, type_fault
 from netwright.errors import InvalidInput
 
 T = TypeVar("T")
 
 
 class Shape(msgspec.Struct, rename="pascal"):
-    """A JSON object whose keys are the fields' names in Pascal case, but for those that say otherwise."""
+    """A JSON object whose keys are the fields' names in Pascal case, but for those that say otherwise.
+
+    `docker_name` is what Docker calls a shape that is read: its messages name it.
+    """
+
+    docker_name: ClassVar[str] = ""
 
 
 def decode(kind: type[T], data: bytes) -> T:
@@ -26,15 +32,19 @@ def decode(kind: type[T], data: bytes) -> T:
     if not data.strip():
         raise InvalidInput("invalid JSON: got EOF while reading request body")
     try:
-        loose = msgspec.json.decode(data)
+        # As in Go, what is no UTF-8 is read all the same, with replacement characters.
+        loose = msgspec.json.decode(data.decode(errors="replace"))
     except msgspec.DecodeError as error:
         if "trailing characters" in str(error):
             raise InvalidInput("unexpected content after JSON") from None
-        raise InvalidInput(f"invalid JSON: {error}") from None
+        raise InvalidInput(f"invalid JSON: {syntax_fault(data)}") from None
+    except RecursionError:
+        raise InvalidInput("invalid JSON: exceeded max depth") from None
     try:
         return msgspec.convert(_tidy(kind, {} if loose is None else loose), kind)
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"invalid JSON: {error}") from None
+        name = getattr(kind, "docker_name", "") or kind.__name__
+        raise InvalidInput(f"invalid JSON: {type_fault(error, name)}") from None
 
 
 def _tidy(kind: Any, value: Any) -> Any:

@@ -34,7 +34,7 @@ async def test_a_name_may_have_dockers_slash(http: Http, reference: str) -> None
 async def test_warnings_come_with_the_answer(http: Http) -> None:
     wish = {"Image": "busybox", "MacAddress": "02:42:ac:11:00:09"}
 
-    status, made = await http.call("POST", "/containers/create", wish)
+    status, made = await http.call("POST", "/v1.51/containers/create", wish)
 
     assert status == 201
     assert len(made["Warnings"]) == 1

@@ -38,7 +38,31 @@ async def test_what_happens_is_told_as_it_happens(engine: FakeEngine, http: Http
         }
         engine.say("container", "start", "c1", {"image": "busybox", "name": "web"})
         event = await line(response)
+        assert {"status", "id", "from"}.isdisjoint(event)
+    async with http.client.get("/v1.51/events", params={"since": "0"}) as response:
+        await line(response)
+        event = await line(response)
         assert (event["status"], event["id"], event["from"]) == ("start", "c1", "busybox")
+
+
+@pytest.mark.parametrize(
+    ("version", "accepted", "kind", "first"),
+    [
+        ("v1.52", "application/json-seq, application/json", "application/json-seq", b"\x1e{"),
+        ("v1.52", "application/x-ndjson;q=0.9", "application/x-ndjson", b"{"),
+        ("v1.52", "text/html", "application/json", b"{"),
+        ("v1.51", "application/json-seq", "application/json", b"{"),
+    ],
+)
+async def test_a_client_chooses_how_events_are_told_apart(
+    engine: FakeEngine, http: Http, version: str, accepted: str, kind: str, first: bytes
+) -> None:
+    engine.say("network", "create", "n1", {})
+    async with http.client.get(
+        f"/{version}/events", params={"until": "1700000009"}, headers={"Accept": accepted}
+    ) as response:
+        assert response.content_type == kind
+        assert (await response.content.readline()).startswith(first)
 
 
 async def test_the_past_is_told_up_to_a_moment(engine: FakeEngine, http: Http) -> None:

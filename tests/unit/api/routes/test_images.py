@@ -22,7 +22,8 @@ async def lines(http: Http, path: str, data: bytes = b"", /, **headers: str) -> 
 
 async def test_images_are_listed_and_inspected_as_docker_does(http: Http) -> None:
     agrees("images-51", await http.get("/images/json"))
-    agrees("image-51", await http.get("/images/busybox/json"))
+    agrees("image-51", await http.get("/v1.51/images/busybox/json"))
+    agrees("image-52", await http.get("/images/busybox/json"))
     assert (await http.get("/v1.43/images/json"))[0]["VirtualSize"] == 4_200_000
     assert (await http.call("GET", "/images/a/b:1/json"))[0] == 404
 

@@ -1,11 +1,15 @@
 """Networks over HTTP."""
 
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 from tests.unit.api.client import Http, filters
 from tests.unit.api.fake_networks import network
 from tests.unit.api.fakes import FakeEngine
+
+from netwright.model.container import Status
+from netwright.model.names import Id
 
 
 async def test_a_network_is_made_shown_and_removed(http: Http) -> None:
@@ -49,7 +53,17 @@ async def test_the_list_is_that_of_its_version_and_without_containers(http: Http
         assert "EnableIPv4" not in old[0]
         assert new[0]["EnableIPv4"] is True
         assert new[0]["Containers"] == {}
+        assert "Containers" not in (await http.get("/v1.52/networks"))[0]
     assert len((await http.get("/networks/bridge"))["Containers"]) == 1
+    assert len((await http.get("/v1.27/networks"))[0]["Containers"]) == 1
+
+
+async def test_how_full_a_network_is_stands_in_an_inspection_only(http: Http) -> None:
+    assert (await http.get("/networks/bridge"))["Status"] == {
+        "IPAM": {"Subnets": {"172.17.0.0/16": {"IPsInUse": 1, "DynamicIPsAvailable": 2}}}
+    }
+    assert "Status" not in await http.get("/v1.51/networks/bridge")
+    assert "Status" not in (await http.get("/networks"))[0]
 
 
 @pytest.mark.parametrize(
@@ -125,11 +139,68 @@ async def test_who_is_in_anothers_network_stack_joins_nothing(http: Http, engine
 
 @pytest.mark.parametrize(
     ("query", "status"),
-    [("verbose=true", 200), ("verbose=maybe", 400), ("scope=local", 200), ("scope=swarm", 404)],
+    [("verbose=true", 200), ("verbose=tRue", 400), ("scope=", 200), ("scope=local", 200), ("scope=swarm", 404)],
 )
 async def test_an_inspection_reads_its_parameters(http: Http, query: str, status: int) -> None:
     async with http.client.get(f"/networks/bridge?{query}") as response:
         assert response.status == status
+
+
+async def test_an_inspection_has_words_of_its_own_for_several_matches(engine: FakeEngine, http: Http) -> None:
+    for number, name in enumerate(("one", "two")):
+        engine.networks.add(replace(network(name), id=Id(f"ee{number}" + "0" * 61)))
+
+    assert await http.call("GET", "/networks/ee") == (
+        400,
+        {"message": "2 matches found based on ID prefix: network ee is ambiguous"},
+    )
+    assert await http.call("DELETE", "/networks/ee") == (
+        400,
+        {"message": "network ee is ambiguous (2 matches found based on ID prefix)"},
+    )
+
+
+async def test_force_disconnects_what_nobody_knows_any_more(engine: FakeEngine, http: Http) -> None:
+    identity = await http.run("sleep")
+    lost = engine.containers.rows.pop(Id(identity))
+    wish = {"Container": "web", "Force": True}
+
+    status, body = await http.call("POST", "/networks/bridge/disconnect", {"Container": "web"})
+    assert (status, body["message"]) == (404, "No such container: web")
+    assert await http.call("POST", "/networks/bridge/disconnect", wish) == (200, b"")
+    assert engine.sandboxes.items[lost.sandbox] == []
+    assert await http.call("POST", "/networks/bridge/disconnect", wish) == (404, {"message": "endpoint web not found"})
+
+
+async def test_force_takes_stopped_containers_off_a_network_that_goes(engine: FakeEngine, http: Http) -> None:
+    engine.networks.add(network("mine", number=5))
+    identity = await http.run("sleep", HostConfig={"NetworkMode": "mine"})
+
+    assert (await http.call("DELETE", "/networks/mine", force="1"))[0] == 403
+    await http.call("POST", f"/containers/{identity}/stop")
+    assert (await http.call("DELETE", "/networks/mine"))[0] == 403
+    assert await http.call("DELETE", "/networks/mine", force="1") == (204, b"")
+    assert (await http.get("/containers/web/json"))["NetworkSettings"]["Networks"] == {}
+
+
+@pytest.mark.parametrize("status", [Status.REMOVING, Status.DEAD])
+async def test_the_networks_of_what_is_removed_do_not_change(engine: FakeEngine, http: Http, status: Status) -> None:
+    identity = Id(await http.run("sleep"))
+    row = engine.containers.rows[identity]
+    engine.containers.rows[identity] = replace(row, state=replace(row.state, status=status))
+    words = f"Container {identity} is marked for removal and cannot be connected or disconnected to the network"
+
+    answered = await http.call("POST", "/networks/bridge/connect", {"Container": "web"})
+    engine.containers.rows[identity] = row
+
+    assert answered == (500, {"message": words})
+
+
+async def test_a_container_must_be_named(http: Http) -> None:
+    assert await http.call("POST", "/networks/bridge/connect", {}) == (
+        400,
+        {"message": 'invalid name or ID supplied: ""'},
+    )
 
 
 async def test_a_prune_spares_what_is_used_young_or_ours(engine: FakeEngine, http: Http) -> None:
@@ -150,5 +221,24 @@ async def test_refusals_of_the_engine_keep_their_words(http: Http) -> None:
         403,
         {"message": "host is a pre-defined network and cannot be removed"},
     )
-    status, body = await http.call("GET", "/networks", filters=filters(type=["x"]))
-    assert (status, body["message"]) == (400, "invalid filter: 'type'='x'")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "words"),
+    [
+        ({"type": ["x"]}, 500, "invalid filter: 'type'='x'"),
+        ({"nome": ["x"]}, 400, "invalid filter 'nome'"),
+        ({"label!": ["x"]}, 400, "invalid filter 'label!'"),
+        (
+            {"dangling": ["maybe"]},
+            400,
+            'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")',
+        ),
+        ({"dangling": ["true", "false"]}, 400, 'got more than one value for filter key "dangling"'),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_filtered_by_is_refused_in_dockers_words(
+    http: Http, wanted: dict[str, list[str]], status: int, words: str
+) -> None:
+    assert await http.call("GET", "/networks", filters=filters(**wanted)) == (status, {"message": words})

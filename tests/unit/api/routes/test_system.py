@@ -8,7 +8,7 @@ from tests.unit.api.fakes import FakeEngine
 async def test_a_ping_is_answered_with_what_clients_choose_their_version_by(http: Http) -> None:
     async with http.client.get("/_ping") as response:
         assert (response.status, await response.text()) == (200, "OK")
-        assert response.headers["Api-Version"] == "1.51"
+        assert response.headers["Api-Version"] == "1.52"
         assert response.headers["Cache-Control"] == "no-cache, no-store, must-revalidate"
     async with http.client.head("/_ping") as response:
         assert (response.status, await response.read()) == (200, b"")
@@ -18,7 +18,7 @@ async def test_a_ping_is_answered_with_what_clients_choose_their_version_by(http
 async def test_versions_are_told(http: Http) -> None:
     shown = await http.get("/version")
 
-    assert (shown["ApiVersion"], shown["MinAPIVersion"], shown["Os"]) == ("1.51", "1.24", "linux")
+    assert (shown["ApiVersion"], shown["MinAPIVersion"], shown["Os"]) == ("1.52", "1.24", "linux")
     assert shown["Components"][0]["Details"]["MinAPIVersion"] == "1.24"
 
 

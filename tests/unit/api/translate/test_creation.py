@@ -13,7 +13,7 @@ from netwright.api.wire.shape import decode
 from netwright.errors import InvalidInput, NotBuilt
 from netwright.model.container import ContainerRequest
 
-V1_41, V1_43, V1_47 = ApiVersion(1, 41), ApiVersion(1, 43), ApiVersion(1, 47)
+V1_41, V1_43, V1_47, V1_51 = (ApiVersion(1, minor) for minor in (41, 43, 47, 51))
 MAC = "02:42:ac:11:00:09"
 
 
@@ -85,7 +85,7 @@ def test_the_address_of_the_whole_container_is_that_of_its_first_endpoint() -> N
     assert str(request.networks["bridge"].mac) == MAC
     assert warnings == []
 
-    request, warnings = read(NEWEST, MacAddress=MAC, **networking("mine", mine={}, other={}))
+    request, warnings = read(V1_51, MacAddress=MAC, **networking("mine", mine={}, other={}))
     assert str(request.networks["mine"].mac) == MAC
     assert request.networks["other"].mac is None
     assert warnings == [
@@ -143,9 +143,11 @@ def test_the_configuration_is_read_whole() -> None:
         ),
         (NEWEST, networking("mine", mine={"IPAMConfig": {"IPv4Address": "1.2.3"}}), "invalid IPv4 address: 1.2.3"),
         (NEWEST, networking("mine", mine={"IPAMConfig": {"IPv6Address": "1.2.3.4"}}), "invalid IPv6 address: 1.2.3.4"),
-        (NEWEST, networking("mine", mine={"MacAddress": "x"}), "x is not a valid mac address"),
+        (NEWEST, networking("mine", mine={"MacAddress": "x"}), "invalid MAC address x"),
+        (NEWEST, networking("mine", mine={"IPAMConfig": {"IPv4Address": "0.0.0.0"}}), "invalid IPv4 address: 0.0.0.0"),
+        (NEWEST, {"MacAddress": MAC}, "container-wide MAC address no longer supported"),
         (
-            NEWEST,
+            V1_51,
             {"MacAddress": MAC, **networking("mine", mine={"MacAddress": "02:42:ac:11:00:0a"})},
             "the container-wide MAC address must match the endpoint-specific MAC address for the main network",
         ),

@@ -1,6 +1,7 @@
 """Networks between JSON and facts."""
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from netwright.api.wire.networks import NetworkCreate
 from netwright.api.wire.shape import decode
 from netwright.controller.api import NetworkRequest
 from netwright.errors import InvalidInput
+from netwright.model.addressing import IPNetwork
 
 V1_47 = ApiVersion(1, 47)
 
@@ -91,7 +93,7 @@ def test_a_driver_option_says_whether_there_is_ipv6_unless_the_body_does() -> No
         ({"Subnet": "10.1.0.0/33"}, "invalid subnet 10.1.0.0/33: invalid CIDR block notation"),
         ({"Subnet": "x"}, "invalid subnet x: invalid CIDR block notation"),
         ({"Subnet": "10.1.0.0/16", "IPRange": "x"}, "invalid ip-range x: invalid CIDR block notation"),
-        ({"Subnet": "10.1.0.0/16", "Gateway": "x"}, "invalid gateway x: invalid address x"),
+        ({"Subnet": "10.1.0.0/16", "Gateway": "x"}, "invalid gateway x: invalid address"),
     ],
 )
 def test_pools_that_cannot_be_meant_are_refused(config: dict[str, Any], fault: str) -> None:
@@ -109,11 +111,16 @@ def test_all_faults_of_all_pools_are_told_at_once() -> None:
 
 
 def test_a_network_is_as_docker_shows_it() -> None:
-    agrees("network-51", show_network(network("bridge"), NEWEST, [attachment()]))
+    agrees("network-51", show_network(network("bridge"), ApiVersion(1, 51), [attachment()]))
+    usage: dict[IPNetwork, tuple[int, int]]
+    usage = {IPv4Network("172.17.0.0/16"): (4, 65532), IPv6Network("fd00::/48"): (3, 1 << 80)}
+    agrees("network-52", show_network(network("bridge"), NEWEST, [attachment()], usage))
 
 
 def test_only_what_runs_is_shown_on_a_network() -> None:
-    assert list(show_network(network("bridge"), NEWEST, [attachment()]).containers) == [CONTAINER]
+    shown = show_network(network("bridge"), NEWEST, [attachment()]).containers
+    assert isinstance(shown, dict)
+    assert list(shown) == [CONTAINER]
     assert show_network(network("bridge"), NEWEST, [attachment(is_open=False)]).containers == {}
 
 

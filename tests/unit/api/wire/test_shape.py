@@ -51,6 +51,10 @@ def test_a_command_may_be_one_text() -> None:
     assert decode(ContainerCreate, b'{"Cmd": ["echo", "hi"]}').cmd == ["echo", "hi"]
 
 
+def test_what_is_no_utf_8_is_replaced() -> None:
+    assert decode(VolumeCreate, b'{"Name": "v\xff"}').name == "v\ufffd"
+
+
 def test_unknown_keys_are_ignored() -> None:
     assert decode(VolumeCreate, b'{"Name": "v", "Colour": {"x": 1}}').name == "v"
 
@@ -62,15 +66,22 @@ def test_unknown_keys_are_ignored() -> None:
         (b"  \n", "invalid JSON: got EOF while reading request body"),
         (b'{"Name": "v"} x', "unexpected content after JSON"),
         (b'{"Name": "v"}{}', "unexpected content after JSON"),
-        (b"{bad", "invalid JSON: "),
-        (b'{"Name": 5}', "invalid JSON: Expected `str`, got `int` - at `$.Name`"),
-        (b'{"Labels": {"a": 1}}', "invalid JSON: Expected `str`, got `int` - at `$.Labels[...]`"),
-        (b"[]", "invalid JSON: Expected `object`, got `array`"),
+        (b"{bad", "invalid JSON: invalid character 'b' looking for beginning of object key string"),
+        (
+            b'{"Name": 5}',
+            "invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.Name of type string",
+        ),
+        (
+            b'{"Labels": {"a": 1}}',
+            "invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.Labels of type string",
+        ),
+        (b"[]", "invalid JSON: json: cannot unmarshal array into Go value of type CreateRequest"),
+        (b"[" * 100_000, "invalid JSON: exceeded max depth"),
     ],
 )
 def test_what_is_no_body_is_refused(text: bytes, words: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        decode(VolumeCreate, text)
+        decode(NetworkCreate, text)
 
     assert str(refused.value).startswith(words)
 
