@@ -19,6 +19,7 @@ from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
+from netwright.drivers.option_names import OptionNames
 from netwright.errors import NetwrightError, TeardownFailed
 from netwright.firewall.api import Backend, FirewallSettings
 from netwright.host.ops import Op, ReleasePort
@@ -53,6 +54,7 @@ class EngineSettings:
     ip_forward: bool = True
     guard_forwarding: bool = True
     direct_routing: bool = False
+    lenient_options: bool = False
 
     def backend(self, firewall: FirewallSettings) -> Backend:
         """Return the backend to use."""
@@ -88,7 +90,7 @@ class NetworkEngine:
         self._reservations = Reservations(self._ipam, self._drivers)
         self._means = Means(self._drivers, relays)
         self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
-        events = NetworkEvents(bus)
+        events, names = NetworkEvents(bus), OptionNames(lenient=settings.lenient_options)
         self.overlaps = Overlaps(self._state, self._drivers, host, events)
         self.networks = Networks(
             NetworkCollaborators(
@@ -100,6 +102,7 @@ class NetworkEngine:
                 events=events,
                 overlaps=self.overlaps,
                 forward=self._forward,
+                names=names,
             )
         )
         self.sandboxes = Sandboxes(
@@ -111,6 +114,7 @@ class NetworkEngine:
                 firewall=self._firewall,
                 publishing=self._publishing,
                 events=events,
+                names=names,
                 netns_directory=settings.netns_directory,
             )
         )
