@@ -19,7 +19,6 @@ from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
-from netwright.drivers.option_names import OptionNames
 from netwright.errors import NetwrightError, TeardownFailed
 from netwright.firewall.api import Backend, FirewallSettings
 from netwright.host.ops import Op, ReleasePort
@@ -54,7 +53,6 @@ class EngineSettings:
     ip_forward: bool = True
     guard_forwarding: bool = True
     direct_routing: bool = False
-    lenient_options: bool = False
 
     def backend(self, firewall: FirewallSettings) -> Backend:
         """Return the backend to use."""
@@ -90,7 +88,7 @@ class NetworkEngine:
         self._reservations = Reservations(self._ipam, self._drivers)
         self._means = Means(self._drivers, relays)
         self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
-        events, names = NetworkEvents(bus), OptionNames(lenient=settings.lenient_options)
+        events = NetworkEvents(bus)
         self.overlaps = Overlaps(self._state, self._drivers, host, events)
         self.networks = Networks(
             NetworkCollaborators(
@@ -102,7 +100,6 @@ class NetworkEngine:
                 events=events,
                 overlaps=self.overlaps,
                 forward=self._forward,
-                names=names,
             )
         )
         self.sandboxes = Sandboxes(
@@ -114,7 +111,6 @@ class NetworkEngine:
                 firewall=self._firewall,
                 publishing=self._publishing,
                 events=events,
-                names=names,
                 netns_directory=settings.netns_directory,
             )
         )

@@ -18,7 +18,6 @@ from netwright.controller.requests import HOST, NONE, PREDEFINED
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.drivers.api import Driver
-from netwright.drivers.option_names import OptionNames
 from netwright.errors import Conflict, Forbidden, InvalidInput, NetwrightError, NotFound, TeardownFailed
 from netwright.host.protocol import Host, transaction
 from netwright.host.queries import Links, ReadFile, Route, Routes
@@ -46,7 +45,6 @@ class NetworkCollaborators:
     events: NetworkEvents
     overlaps: Overlaps
     forward: Callable[[Network], Awaitable[None]]
-    names: OptionNames
 
 
 class Networks:
@@ -174,16 +172,12 @@ class Networks:
             options=request.options,
             labels=request.labels,
         )
-        if faults := self._with.names.faults(network.options, driver.network_options, f"driver {driver.name}"):
-            raise InvalidInput("\n".join(faults))
         network = await self._adopt(network, driver)
         routes: Sequence[Route] = ()
         if driver.capabilities.addresses:
             routes = await self._with.host.ask(Routes())
             reserved = await self._reserved(network, driver, routes)
-            routerless = [version for version in (4, 6) if not driver.needs_gateway(network, version)]
-            pools = self._with.ipam.choose_pools(network, reserved, routerless=routerless)
-            network = replace(network, pools=pools)
+            network = replace(network, pools=self._with.ipam.choose_pools(network, reserved))
         try:
             driver.check(network)
         except NetwrightError:

@@ -2,15 +2,18 @@
 
 There is one writer of these rows: the controller. `commit` changes memory at once, without awaiting, and then waits for
 the disk. So what one request has reserved (a name, an address, a port) is seen by the next in the same breath, and no
-request is answered before its change is on disk. Where the disk refuses, memory is put back.
+request is answered before its change is on disk. Where the disk refuses, or the request is cancelled, memory is put
+back, and the disk with it.
 
 Indexes here are derived from the rows by the same call that changes them; nothing is counted beside them.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from netwright.controller.api import Ambiguous
 from netwright.errors import NotFound
+from netwright.host.uncancelled import to_the_end
 from netwright.model.names import Id, is_id
 from netwright.model.network import Endpoint, Network, Sandbox
 from netwright.store.api import Change, Delete, Put, Store
@@ -53,6 +56,11 @@ class State:
         changes.extend(Delete(type(row), row.id) for row in delete)
         try:
             await self._store.commit(changes)
+        except asyncio.CancelledError:
+            self._put_back(put, before)
+            # What was asked for is written all the same: what follows it takes it back.
+            await to_the_end(self._store.commit(_reverse(put, before)))
+            raise
         except BaseException:
             self._put_back(put, before)
             raise
@@ -139,3 +147,9 @@ class State:
     def in_sandbox(self, sandbox: Id) -> tuple[Endpoint, ...]:
         """Return a sandbox's endpoints in the order of their declaration."""
         return tuple(sorted(self._in_sandbox.get(sandbox, {}).values(), key=lambda endpoint: endpoint.order))
+
+
+def _reverse(put: Sequence[Row], before: Mapping[Id, Row | None]) -> list[Change]:
+    """Return what makes the disk as it was before some rows were written and others deleted."""
+    new: list[Change] = [Delete(type(row), row.id) for row in put if before[row.id] is None]
+    return [*new, *(Put(row.id, row) for row in before.values() if row is not None)]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netwright.drivers.endpoint_options import ENDPOINT_OPTIONS
 from netwright.firewall.intent import Intent
 from netwright.host.ops import Op
 from netwright.model.addressing import ANY_IPV4, IPAddress
@@ -36,10 +35,6 @@ class Driver:
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
-    network_options: ClassVar[Sequence[str] | None] = ()
-    """The names of the options that networks may have; None where only somebody else knows them."""
-    endpoint_options: ClassVar[Sequence[str] | None] = ENDPOINT_OPTIONS
-    """The same of endpoints."""
 
     def check(self, network: Network) -> None:
         """Raise InvalidInput or Forbidden where the network's options make no sense to this driver."""
@@ -63,10 +58,6 @@ class Driver:
     def is_routed(self, network: Network, version: int) -> bool:  # noqa: ARG002
         """Tell whether a family's endpoints are reached at their own addresses, without translation."""
         return False
-
-    def needs_gateway(self, network: Network, version: int) -> bool:  # noqa: ARG002
-        """Tell whether one address of a family's pool is to be set aside for a router."""
-        return True
 
     def gateway(self, network: Network, version: int) -> IPAddress | None:
         """Return the router that endpoints use for a family: the pool's gateway, unless the driver knows better."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_interface
 from typing import ClassVar
 
 from netwright.drivers.api import Capabilities, Driver
-from netwright.drivers.bridge_options import BRIDGE_OPTIONS, BridgeOptions
-from netwright.drivers.endpoint_options import sysctl_ops
+from netwright.drivers.bridge_options import BridgeOptions
+from netwright.drivers.sysctls import sysctl_ops
 from netwright.errors import Forbidden, InvalidInput
 from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent
 from netwright.host.ops import (
@@ -26,9 +26,6 @@ from netwright.model.addressing import IPAddress, IPInterface, Mac
 from netwright.model.network import Endpoint, Network, Pool
 
 DEFAULT_MTU = 1500
-
-LINK_LOCAL = ip_network("fe80::/64")
-"""What every IPv6 interface has anyway (RFC 4291, 2.5.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +47,6 @@ class BridgeDriver(Driver):
 
     name: ClassVar[str] = "bridge"
     capabilities: ClassVar[Capabilities] = Capabilities()
-    network_options: ClassVar[Sequence[str] | None] = BRIDGE_OPTIONS
 
     def __init__(self, settings: BridgeSettings) -> None:
         self._settings = settings
@@ -64,8 +60,6 @@ class BridgeDriver(Driver):
                 raise Forbidden("bridge driver doesn't support multiple subnets")
             if wanted and (not pools or pools[0].subnet.prefixlen == 0):
                 raise InvalidInput(f"ipv{version} pool is empty")
-            if any(pool.subnet != LINK_LOCAL and pool.subnet.overlaps(LINK_LOCAL) for pool in pools):
-                raise InvalidInput(f"subnet {pools[0].subnet} clashes with the Link-Local prefix '{LINK_LOCAL}'")
 
     def create_network(self, network: Network) -> Sequence[Op]:
         """Return what makes the bridge with its gateway addresses, still down."""
@@ -101,12 +95,6 @@ class BridgeDriver(Driver):
     def interface_prefix(self, network: Network) -> str:
         """Return what the network's options say, or `eth`."""
         return BridgeOptions.parse(network).prefix
-
-    def needs_gateway(self, network: Network, version: int) -> bool:
-        """Tell whether anybody will have the gateway's address: nobody on an isolated network."""
-        options = BridgeOptions.parse(network)
-        nobody = version == 4 and options.inhibit_ipv4 and network.internal
-        return options.mode(version) is not GatewayMode.ISOLATED and not nobody
 
     def gateway(self, network: Network, version: int) -> IPAddress | None:
         """Return the bridge's address, or the router named by Docker's auxiliary address for it; none if isolated."""

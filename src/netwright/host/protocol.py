@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from netwright.errors import OperationFailed
 from netwright.host.ops import Op
 from netwright.host.queries import Query
+from netwright.host.uncancelled import outlasted
 
 T = TypeVar("T")
 
@@ -43,18 +44,14 @@ class Transaction:
         if not ops:
             return
         work = asyncio.ensure_future(self._host.do(ops))
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError:
-            # The batch runs on in its thread: wait for it, or its effects would be unknown and could not be taken back.
-            await asyncio.wait([work])
-            failure = work.exception()
-            self._remember(ops, failure.done if isinstance(failure, OperationFailed) else len(ops))
-            raise
-        except OperationFailed as failure:
-            self._remember(ops, failure.done)
-            raise
-        self._remember(ops, len(ops))
+        # The batch runs on in its thread whatever comes: not waited for, its effects would be unknown and would stay.
+        cancellation = await outlasted(work)
+        failure = work.exception()
+        self._remember(ops, failure.done if isinstance(failure, OperationFailed) else len(ops))
+        if cancellation is not None:
+            raise cancellation from failure
+        if failure is not None:
+            raise failure
 
     async def ask(self, query: Query[T]) -> T:
         """Answer a question."""
@@ -93,25 +90,10 @@ async def transaction(host: Host) -> AsyncIterator[Transaction]:
         yield attempt
     except BaseException as error:
         undoing = asyncio.ensure_future(attempt.roll_back())
-        # The roll-back must not be cut short by a second cancellation: it is shielded, and bounded in time instead.
-        done, _ = await _uncancelled(undoing, ROLLBACK_SECONDS)
-        failures = undoing.result() if done else [f"not finished within {ROLLBACK_SECONDS:.0f} s"]
+        # The roll-back must not be cut short by another cancellation: it is bounded in time instead.
+        await outlasted(undoing, ROLLBACK_SECONDS)
+        failures = undoing.result() if undoing.done() else [f"not finished within {ROLLBACK_SECONDS:g} s"]
         for failure in failures:
             error.add_note(f"while taking back: {failure}")
             log.error("could not take back: %s", failure)
         raise
-
-
-async def _uncancelled(task: "asyncio.Future[list[str]]", seconds: float) -> tuple[bool, bool]:
-    """Wait for a task through cancellations; return whether it ended, and whether a cancellation came."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    cancelled = False
-    while not task.done():
-        left = deadline - asyncio.get_running_loop().time()
-        if left <= 0:
-            return False, cancelled
-        try:
-            await asyncio.wait([task], timeout=left)
-        except asyncio.CancelledError:
-            cancelled = True
-    return True, cancelled

@@ -1,6 +1,6 @@
 """What IPAM offers to the controller. Synchronous: nothing can come between choosing and recording."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from netwright.model.addressing import IPAddress, IPInterface, IPNetwork
@@ -14,13 +14,10 @@ class Ipam(Protocol):
     def restore(self, networks: Iterable[Network], endpoints: Iterable[tuple[Endpoint, str]]) -> None:
         """Learn what is taken: the networks' pools, and each endpoint's addresses with their holder's name."""
 
-    def choose_pools(
-        self, network: Network, reserved: Sequence[IPNetwork], *, routerless: Collection[int] = ()
-    ) -> tuple[Pool, ...]:
+    def choose_pools(self, network: Network, reserved: Sequence[IPNetwork]) -> tuple[Pool, ...]:
         """Return a new network's pools with subnets and gateways decided, and take them.
 
-        `reserved` are prefixes that automatic subnets must not touch; `routerless` the IP versions whose pools get no
-        gateway of ours. Raises InvalidInput or Forbidden.
+        `reserved` are prefixes that automatic subnets must not touch. Raises InvalidInput or Forbidden.
         """
 
     def forget(self, network: Network) -> None:

@@ -1,6 +1,6 @@
 """The engine's own IPAM: all in memory, derived from the rows that own what is taken."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from netwright.errors import Forbidden, InvalidInput, SystemFailure
@@ -29,9 +29,7 @@ class BuiltinIpam:
                 if address is not None and (space := self._space(endpoint.network, address.ip)) is not None:
                     space.take(address.ip, holder)
 
-    def choose_pools(
-        self, network: Network, reserved: Sequence[IPNetwork], *, routerless: Collection[int] = ()
-    ) -> tuple[Pool, ...]:
+    def choose_pools(self, network: Network, reserved: Sequence[IPNetwork]) -> tuple[Pool, ...]:
         """Return a network's pools with subnets and gateways decided, and take them."""
         wanted = [pool for pool in network.pools if network.ipv6 or pool.subnet.version == 4]
         if not network.ipv4:
@@ -46,7 +44,7 @@ class BuiltinIpam:
                 blocked = [*reserved, *(other.subnet for other in chosen)]
                 chosen.append(self._decide(pool, blocked))
         self._take(network, chosen)
-        return tuple(self._with_gateways(network, chosen, routerless))
+        return tuple(self._with_gateways(network, chosen))
 
     def _decide(self, pool: Pool, reserved: Sequence[IPNetwork]) -> Pool:
         """Return a pool with a subnet of its own. Raises where the one asked for is taken, or none is left."""
@@ -92,13 +90,10 @@ class BuiltinIpam:
             self._subnets[pool.subnet] = network.name
         self._spaces[network.id] = spaces
 
-    def _with_gateways(self, network: Network, pools: Sequence[Pool], routerless: Collection[int]) -> list[Pool]:
-        """Give every pool that needs a gateway and has none the first address that is free in it."""
+    def _with_gateways(self, network: Network, pools: Sequence[Pool]) -> list[Pool]:
+        """Give every pool without a gateway one: the first address that is free in it."""
         decided = []
         for pool, space in zip(pools, self._spaces[network.id], strict=True):
-            if pool.subnet.version in routerless:
-                decided.append(pool)
-                continue
             gateway = pool.gateway or space.take_any(ENGINE)
             if gateway is None:
                 raise SystemFailure(f"failed to allocate gateway: subnet {pool.subnet} has no address to spare")

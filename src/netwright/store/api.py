@@ -33,7 +33,10 @@ class Store(Protocol):
         """Return all rows of a kind by key, in the order of their first writing. For the start: it blocks."""
 
     async def commit(self, changes: Sequence[Change]) -> None:
-        """Carry out all changes or none; they are on disk when this returns. Concurrent commits share a disk flush."""
+        """Carry out all changes or none; they are on disk when this returns. Concurrent commits share a disk flush.
+
+        Commits are carried out in the order in which they are asked for; so is one whose caller is cancelled.
+        """
 
     def close(self) -> None:
         """Flush and close."""
