@@ -5,11 +5,13 @@ interface names stay what they are whether it is open or not. Everything that an
 shape to another (`controller.shape`), in this order:
 
     1. ports are held          so that what is promised can be kept
-    2. the rows are written    from here on a crash is repaired forwards: the next start makes it so
-    3. the machine follows     one batch: namespace, firewall, links, addresses, routes
-    4. what is left over goes  released ports, stale connection tracking
+    2. the rows are written    and, while the disk is flushed,
+       the machine follows     one batch: namespace, firewall, links, addresses, routes
+    3. what is left over goes  released ports, stale connection tracking
 
-A failure takes 3 and 1 back on the machine and then 2 on disk.
+After a crash within 2 the next start makes what the rows on the disk name, and sweeps what they do not.
+
+A failure takes 2 and 1 back on the machine and then 2 on disk.
 """
 
 from collections.abc import Sequence
@@ -26,6 +28,7 @@ from netwright.controller.reservations import Reservations
 from netwright.controller.shape import Change, Means, difference
 from netwright.controller.state import Row, State
 from netwright.controller.teardown import carry_out_all
+from netwright.controller.together import both
 from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, TeardownFailed
 from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, SetSysctl
 from netwright.host.protocol import Host, Transaction, transaction
@@ -154,15 +157,15 @@ class Sandboxes:
         delete: Sequence[Row] = (),
         first: Sequence[Op] = (),
     ) -> None:
-        """Write the rows, and follow them in one batch; what is left over goes when all of it has succeeded.
+        """Write the rows and follow them in one batch, side by side; what is left over goes when both have succeeded.
 
         Rows and rules change under one hold of the firewall: a rebuild in between would make the rules twice.
         """
         async with self._with.firewall.changing() as firewall:
-            self._refuse_gone_networks(put)
-            await self._state.commit(put=put, delete=delete)
             rules = firewall.change(add=change.add, remove=change.remove)
-            await attempt.do([*first, *rules, *change.links, *change.ports])
+            self._refuse_gone_networks(put)
+            writing = self._state.commit(put=put, delete=delete)
+            await both(writing, attempt.do([*first, *rules, *change.links, *change.ports]))
         await attempt.do(change.leftovers)
 
     def _refuse_gone_networks(self, rows: Sequence[Row]) -> None:

@@ -9,7 +9,7 @@ Indexes here are derived from the rows by the same call that changes them; nothi
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
 from netwright.controller.api import Ambiguous
 from netwright.errors import NotFound
@@ -44,8 +44,8 @@ class State:
         for endpoint in self._store.load(Endpoint).values():
             self._apply(endpoint)
 
-    async def commit(self, *, put: Iterable[Row] = (), delete: Iterable[Row] = ()) -> None:
-        """Write and delete rows, all or none; on disk when this returns."""
+    def commit(self, *, put: Iterable[Row] = (), delete: Iterable[Row] = ()) -> Awaitable[None]:
+        """Write and delete rows, all or none: in memory when this returns, on disk when that has been awaited."""
         put, delete = tuple(put), tuple(delete)
         before = {row.id: self._find(row) for row in (*put, *delete)}
         for row in put:
@@ -54,8 +54,11 @@ class State:
             self._forget(row)
         changes: list[Change] = [Put(row.id, row) for row in put]
         changes.extend(Delete(type(row), row.id) for row in delete)
+        return self._written(self._store.commit(changes), put, before)
+
+    async def _written(self, writing: Awaitable[None], put: Sequence[Row], before: Mapping[Id, Row | None]) -> None:
         try:
-            await self._store.commit(changes)
+            await writing
         except asyncio.CancelledError:
             self._put_back(put, before)
             # What was asked for is written all the same: what follows it takes it back.

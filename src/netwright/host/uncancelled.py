@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -10,7 +10,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Awaitable[T]) -> T:
     """Carry work out as a whole, however often the caller is cancelled meanwhile, and return what it returns.
 
     Raises CancelledError where the caller was cancelled, which holds until the work is done; else what the work raises.

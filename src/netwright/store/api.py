@@ -1,6 +1,6 @@
 """What a store is: rows of frozen dataclasses, changed in transactions that are on disk when they return."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -32,10 +32,11 @@ class Store(Protocol):
     def load(self, kind: type[T]) -> dict[str, T]:
         """Return all rows of a kind by key, in the order of their first writing. For the start: it blocks."""
 
-    async def commit(self, changes: Sequence[Change]) -> None:
-        """Carry out all changes or none; they are on disk when this returns. Concurrent commits share a disk flush.
+    def commit(self, changes: Sequence[Change]) -> Awaitable[None]:
+        """Carry out all changes or none; they are on disk when what is returned has been awaited.
 
-        Commits are carried out in the order in which they are asked for; so is one whose caller is cancelled.
+        Commits are carried out in the order in which they are asked for, whenever they are awaited, and also where
+        who awaits is cancelled. Those that wait together share a disk flush.
         """
 
     def close(self) -> None:

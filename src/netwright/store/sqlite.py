@@ -9,7 +9,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -80,15 +80,16 @@ class SqliteStore:
             raise SystemFailure(f"the store {self._path} cannot be read: {error}") from error
         return {key: decode(kind, body) for key, body in found}
 
-    async def commit(self, changes: Sequence[Change]) -> None:
-        """Carry out all changes or none; they are on disk when this returns. Raises SystemFailure."""
-        if not changes:
-            return
-        if self._closed:
-            raise SystemFailure(f"the store {self._path} is closed")
+    def commit(self, changes: Sequence[Change]) -> Awaitable[None]:
+        """Carry out all changes or none; they are on disk when this has been awaited. Raises SystemFailure."""
         future: Future[None] = Future()
-        self._queue.put(([_statement(change) for change in changes], future))
-        await asyncio.shield(asyncio.wrap_future(future))
+        if self._closed:
+            future.set_exception(SystemFailure(f"the store {self._path} is closed"))
+        elif changes:
+            self._queue.put(([_statement(change) for change in changes], future))
+        else:
+            future.set_result(None)
+        return asyncio.shield(asyncio.wrap_future(future))
 
     def close(self) -> None:
         """Write what waits, and close."""
