@@ -1,0 +1,205 @@
+"""The part of `bench/attach.py` that runs in namespaces of its own: measures, and prints JSON.
+
+attach_inside.py BACKEND ROUNDS
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+from netwright.app import engine_identity, network_settings
+from netwright.config import parse
+from netwright.controller.api import NetworkRequest, SandboxRequest
+from netwright.controller.engine import NetworkEngine, has_ipv6, host_ports
+from netwright.kernel import netns
+from netwright.kernel.linux import LinuxHost
+from netwright.kernel.netlink import messages as rt
+from netwright.kernel.netlink.wire import number_message
+from netwright.kernel.nft import Nft
+from netwright.model.addressing import Mac
+from netwright.model.names import Id, new_id
+from netwright.model.network import Endpoint, EndpointSpec
+from netwright.store.api import Put
+from netwright.store.sqlite import SqliteStore
+from netwright.telemetry.bus import Bus
+
+ATTACHES = 25
+"""Attaches in a round."""
+
+BRIDGE = "bench0"
+HOST_END, PEER_END = "vethshare", "eth0"
+
+
+def last_process() -> int:
+    """Return the number of the last process or thread that was started in this process namespace (proc(5))."""
+    return int(Path("/proc/loadavg").read_text().split()[4])
+
+
+@asynccontextmanager
+async def running_engine(folder: Path, backend: str) -> AsyncIterator[tuple[NetworkEngine, Id]]:
+    """Run a network engine with one network, `bench`, and one open sandbox that is on no network."""
+    words = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
+    config = parse([*words, "--bridge", "none", "--firewall-backend", backend], None)
+    identity = engine_identity(config.data_root)
+    settings = network_settings(config, identity)
+    host = LinuxHost(exec_root=str(config.exec_root), group=settings.group)
+    store = SqliteStore(config.data_root / "netwright.db")
+    ports, ipv6 = await host_ports(host), await has_ipv6(host)
+    engine = NetworkEngine(settings, store=store, host=host, bus=Bus(), ports=ports, host_has_ipv6=ipv6)
+    await engine.start()
+    await engine.networks.create(NetworkRequest(name="bench", options={"com.docker.network.bridge.name": BRIDGE}))
+    wish = SandboxRequest(owner=new_id(), name="bench", hostname="bench", endpoints={"bench": EndpointSpec()})
+    sandbox = await engine.sandboxes.create(wish)
+    await engine.sandboxes.open(sandbox.id)
+    await engine.sandboxes.disconnect(sandbox.id, "bench", force=False)
+    try:
+        yield engine, sandbox.id
+    finally:
+        await engine.uninstall()
+        host.close()
+        store.close()
+
+
+class Conversation:
+    """A netlink socket of which the time within `send` is told: the kernel does its work there."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)
+        self._socket.bind((0, 0))
+
+    def timed(self, batch: Sequence[bytearray]) -> float:
+        """Send messages, which must all succeed, and return the milliseconds that the kernel took."""
+        for place, encoded in enumerate(batch):
+            number_message(encoded, place)
+        data = b"".join(batch)
+        begin = time.perf_counter()
+        self._socket.send(data)
+        took = (time.perf_counter() - begin) * 1000
+        for _ in batch:
+            answer = self._socket.recv(65536)
+            error = -int.from_bytes(answer[16:20], sys.byteorder, signed=True)
+            if error:
+                raise OSError(error, os.strerror(error))
+        return took
+
+
+class KernelShare:
+    """The objects of an attach, by messages that were encoded beforehand."""
+
+    def __init__(self, folder: Path) -> None:
+        home = netns.current()
+        self._path = f"{folder}/share"
+        netns.create(self._path, home)
+        descriptor = netns.open_pinned(self._path)
+        self._home = Conversation()
+        with netns.visit(descriptor, home):
+            self._inside = Conversation()
+        self._pair = rt.add_veth(
+            host=(HOST_END, Mac.derived("share/host")),
+            master=socket.if_nametoindex(BRIDGE),
+            peer=(PEER_END, Mac.derived("share")),
+            netns=descriptor,
+            mtu=1500,
+            group=0,
+        )
+        self._port = [rt.no_ipv6_autoconfiguration(HOST_END), rt.set_hairpin(HOST_END)]
+        self._nft = Nft()
+        self._nft.run(
+            "add table bridge share\n"
+            "add set bridge share ports { type ifname; }\n"
+            "add set bridge share macs { type ifname . ether_addr; }\n"
+            "add set bridge share senders4 { type ifname . ipv4_addr; }"
+        )
+        self._store = SqliteStore(folder / "share.db")
+        self._links = 1
+
+    def close(self) -> None:
+        """Let go of what would keep the folder busy."""
+        netns.delete(self._path)
+        self._store.close()
+
+    def links(self) -> float:
+        """Make pair, address and route, and return the milliseconds; remove them untimed."""
+        took = self._home.timed([self._pair]) + self._home.timed(self._port)
+        # The first link of a namespace beside lo has the next index.
+        self._links += 1
+        index = self._links
+        took += self._inside.timed([rt.add_address(index, IPv4Interface("172.30.0.9/16"))])
+        took += self._inside.timed([rt.set_up(PEER_END)])
+        took += self._inside.timed([rt.replace_route(4, None, IPv4Address("172.30.0.1"), index)])
+        self._home.timed([rt.delete_link(socket.if_nametoindex(HOST_END))])
+        return took
+
+    def elements(self) -> float:
+        """Add an endpoint's elements through libnftables, and return the milliseconds; remove them untimed."""
+        name = f'"{HOST_END}"'
+        add, delete = (
+            f"{verb} element bridge share ports {{ {name} }}\n"
+            f"{verb} element bridge share macs {{ {name} . {Mac.derived('share')} }}\n"
+            f"{verb} element bridge share senders4 {{ {name} . 172.30.0.9 }}"
+            for verb in ("add", "delete")
+        )
+        begin = time.perf_counter()
+        self._nft.run(add)
+        took = (time.perf_counter() - begin) * 1000
+        self._nft.run(delete)
+        return took
+
+    async def row(self) -> float:
+        """Write one row to the disk and return the milliseconds."""
+        row = Endpoint(id=new_id(), network=new_id(), sandbox=new_id(), spec=EndpointSpec(), order=0)
+        begin = time.perf_counter()
+        await self._store.commit([Put(row.id, row)])
+        return (time.perf_counter() - begin) * 1000
+
+
+async def measure(backend: str, rounds: int) -> dict[str, list[float]]:
+    """Return the milliseconds of each attach and detach and of each part of the kernel's share, by name.
+
+    `started` are the processes and threads that were started during each round of attaches and detaches.
+    """
+    samples: defaultdict[str, list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="bench-attach-") as folder:
+        async with running_engine(Path(folder), backend) as (engine, sandbox):
+            share = KernelShare(Path(folder))
+
+            async def once() -> tuple[float, float]:
+                begin = time.perf_counter()
+                await engine.sandboxes.connect(sandbox, "bench", EndpointSpec())
+                attached = time.perf_counter()
+                await engine.sandboxes.disconnect(sandbox, "bench", force=False)
+                return (attached - begin) * 1000, (time.perf_counter() - attached) * 1000
+
+            for _ in range(ATTACHES):
+                await once()  # threads start, caches fill
+            for _ in range(rounds):
+                before = last_process()
+                for _ in range(ATTACHES):
+                    attach, detach = await once()
+                    samples["attach"].append(attach)
+                    samples["detach"].append(detach)
+                samples["started"].append(last_process() - before)
+                for _ in range(ATTACHES):
+                    samples["links"].append(share.links())
+                    samples["elements"].append(share.elements())
+                    samples["row"].append(await share.row())
+            share.close()
+    return samples
+
+
+def main() -> None:
+    """Measure one backend."""
+    print(json.dumps(asyncio.run(measure(sys.argv[1], int(sys.argv[2])))))
+
+
+if __name__ == "__main__":
+    main()
