@@ -25,7 +25,10 @@ from netwright.host.ops import Op, ReleasePort
 from netwright.host.protocol import Host
 from netwright.host.queries import HasIPv6, HeldPorts, ReadFile
 from netwright.ipam.builtin import BuiltinIpam
+from netwright.ipam.by_driver import IpamByDriver
+from netwright.ipam.null import NullIpam
 from netwright.ipam.subnets import Source
+from netwright.model.names import Id
 from netwright.model.network import Network
 from netwright.publish.allocate import HostPorts, RelayPolicy
 from netwright.store.api import Store
@@ -72,7 +75,7 @@ class NetworkEngine:
         self._state.load()
         self._forwarding = Forwarding(store, host)
         self._forwarding.load()
-        self._ipam = BuiltinIpam(settings.sources)
+        self._ipam = IpamByDriver({"default": BuiltinIpam(settings.sources, self._name_of), "null": NullIpam()})
         self._drivers = builtin(
             BridgeSettings(
                 group=settings.group,
@@ -140,12 +143,16 @@ class NetworkEngine:
     def _restore_memory(self) -> None:
         """Fill what is derived from the rows: IPAM and the index of host ports."""
         sandboxes = self._state.sandboxes
-        endpoints = [(endpoint, sandboxes[endpoint.sandbox].name) for endpoint in self._state.endpoints.values()]
         networks = [network for network in self._state.networks.values() if not network.config_only]
-        self._ipam.restore(networks, endpoints)
+        self._ipam.restore(networks, self._state.endpoints.values())
         for sandbox in sandboxes.values():
             if sandbox.open:
                 self._publishing.restore(self.sandboxes.attachments(sandbox.id))
+
+    def _name_of(self, sandbox: Id) -> str:
+        """Return the name by which a user knows a sandbox; one that is just being made has none yet."""
+        row = self._state.sandboxes.get(sandbox)
+        return row.name if row is not None else "a container that is being created"
 
     def _restoration(self) -> Restoration:
         return Restoration(

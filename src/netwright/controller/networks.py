@@ -177,7 +177,8 @@ class Networks:
         if driver.capabilities.addresses:
             routes = await self._with.host.ask(Routes())
             reserved = await self._reserved(network, driver, routes)
-            network = replace(network, pools=self._with.ipam.choose_pools(network, reserved))
+            gateways = [version for version in (4, 6) if driver.needs_gateway(network, version)]
+            network = replace(network, pools=self._with.ipam.choose_pools(network, reserved, gateways))
         try:
             driver.check(network)
         except NetwrightError:
@@ -262,9 +263,11 @@ class Networks:
             # Nothing is awaited between this look and the row's deletion from memory: nobody can join in between.
             self._refuse_used(network)
             await self._state.commit(delete=[network])
-            rules = firewall.change(add=(), remove=driver.intents(network))
-            failures = await carry_out_all(self._with.host, [*driver.delete_network(network), *rules])
-        self._with.ipam.forget(network)
+            try:
+                rules = firewall.change(add=(), remove=driver.intents(network))
+                failures = await carry_out_all(self._with.host, [*driver.delete_network(network), *rules])
+            finally:
+                self._with.ipam.forget(network)
         self._with.events.destroyed(network)
         if failures:
             raise TeardownFailed(f"network {network.name} is gone, but not everything of it", failures)

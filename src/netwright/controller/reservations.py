@@ -11,8 +11,8 @@ from ipaddress import IPv4Interface, IPv6Interface
 from netwright.drivers.api import Driver
 from netwright.errors import InvalidInput
 from netwright.ipam.api import Ipam
-from netwright.model.addressing import IPAddress, Mac
-from netwright.model.names import new_id
+from netwright.model.addressing import IPAddress, IPInterface, Mac
+from netwright.model.names import Id, new_id
 from netwright.model.network import Endpoint, EndpointSpec, Network, Sandbox
 
 IFNAME = "com.docker.network.endpoint.ifname"
@@ -70,26 +70,26 @@ class Attempt:
             spec=spec,
             order=order,
             mac=spec.mac or Mac.derived(identity),
-            ipv4=self._ipv4(network, spec.ipv4, sandbox.name),
-            ipv6=self._ipv6(network, spec.ipv6, sandbox.name),
+            ipv4=self._ipv4(network, spec.ipv4, sandbox.id),
+            ipv6=self._ipv6(network, spec.ipv6, sandbox.id),
             gateway4=_router(network, driver, 4),
             gateway6=_router(network, driver, 6),
             interface=_interface_name(spec, driver.interface_prefix(network), among),
             host_interface=f"veth{identity[:11]}",
         )
 
-    def _ipv4(self, network: Network, wanted: IPAddress | None, owner: str) -> IPv4Interface | None:
-        if not network.ipv4:
-            return None
-        address = IPv4Interface(self._ipam.reserve(network, 4, wanted, owner))
-        self._taken.append((network, address.ip))
-        return address
+    def _ipv4(self, network: Network, wanted: IPAddress | None, holder: Id) -> IPv4Interface | None:
+        address = self._reserve(network, 4, wanted, holder) if network.ipv4 else None
+        return None if address is None else IPv4Interface(address)
 
-    def _ipv6(self, network: Network, wanted: IPAddress | None, owner: str) -> IPv6Interface | None:
-        if not network.ipv6:
-            return None
-        address = IPv6Interface(self._ipam.reserve(network, 6, wanted, owner))
-        self._taken.append((network, address.ip))
+    def _ipv6(self, network: Network, wanted: IPAddress | None, holder: Id) -> IPv6Interface | None:
+        address = self._reserve(network, 6, wanted, holder) if network.ipv6 else None
+        return None if address is None else IPv6Interface(address)
+
+    def _reserve(self, network: Network, version: int, wanted: IPAddress | None, holder: Id) -> IPInterface | None:
+        address = self._ipam.reserve(network, version, wanted, holder)
+        if address is not None:
+            self._taken.append((network, address.ip))
         return address
 
     def give_back(self) -> None:

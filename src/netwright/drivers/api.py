@@ -59,6 +59,10 @@ class Driver:
         """Tell whether a family's endpoints are reached at their own addresses, without translation."""
         return False
 
+    def needs_gateway(self, network: Network, version: int) -> bool:  # noqa: ARG002
+        """Tell whether IPAM is to choose a gateway for a family where the user named none."""
+        return True
+
     def gateway(self, network: Network, version: int) -> IPAddress | None:
         """Return the router that endpoints use for a family: the pool's gateway, unless the driver knows better."""
         pool = network.pool(version)

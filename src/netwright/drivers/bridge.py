@@ -96,6 +96,12 @@ class BridgeDriver(Driver):
         """Return what the network's options say, or `eth`."""
         return BridgeOptions.parse(network).prefix
 
+    def needs_gateway(self, network: Network, version: int) -> bool:
+        """Tell whether the bridge, or a router that stands in for it, is to have an address of a family."""
+        options = BridgeOptions.parse(network)
+        unused = version == 4 and options.inhibit_ipv4 and network.internal
+        return not unused and options.mode(version) is not GatewayMode.ISOLATED
+
     def gateway(self, network: Network, version: int) -> IPAddress | None:
         """Return the bridge's address, or the router named by Docker's auxiliary address for it; none if isolated."""
         pool = network.pool(version)

@@ -1,11 +1,12 @@
 """The engine's own IPAM: all in memory, derived from the rows that own what is taken."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from netwright.errors import Forbidden, InvalidInput, SystemFailure
-from netwright.ipam.addresses import ENGINE, AddressSpace
-from netwright.ipam.subnets import Source, first_free, first_free_of_length
+from netwright.errors import Forbidden, InvalidInput, NetwrightError, SystemFailure
+from netwright.ipam.addresses import AddressSpace
+from netwright.ipam.api import BOTH
+from netwright.ipam.subnets import Source, SubnetSpace
 from netwright.ipam.validate import check_pools, is_automatic
 from netwright.model.addressing import ANY_SUBNET, IPAddress, IPInterface, IPNetwork, interface
 from netwright.model.names import Id
@@ -13,116 +14,102 @@ from netwright.model.network import Endpoint, Network, Pool
 
 
 class BuiltinIpam:
-    """IPAM over the default pools: the implementation of `ipam.api.Ipam`."""
+    """IPAM over the default pools: the implementation of `ipam.api.Ipam`.
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
+    `name_of` gives the name by which the user knows a holder of addresses.
+    """
+
+    def __init__(self, sources: Sequence[Source], name_of: Callable[[Id], str]) -> None:
+        self._subnets = SubnetSpace(sources)
         self._spaces: dict[Id, list[AddressSpace]] = {}
-        self._subnets: dict[IPNetwork, str] = {}
+        self._name_of = name_of
 
-    def restore(self, networks: Iterable[Network], endpoints: Iterable[tuple[Endpoint, str]]) -> None:
+    def restore(self, networks: Iterable[Network], endpoints: Iterable[Endpoint]) -> None:
         """Learn what is taken from the rows."""
         for network in networks:
-            self._take(network, network.pools)
-        for endpoint, holder in endpoints:
+            for pool in network.pools:
+                self._subnets.hold(pool.subnet, network.name)
+                self._open(network, pool, wants_gateway=False)
+        for endpoint in endpoints:
             for address in (endpoint.ipv4, endpoint.ipv6):
                 if address is not None and (space := self._space(endpoint.network, address.ip)) is not None:
-                    space.take(address.ip, holder)
+                    space.take(address.ip, endpoint.sandbox)
 
-    def choose_pools(self, network: Network, reserved: Sequence[IPNetwork]) -> tuple[Pool, ...]:
+    def choose_pools(
+        self, network: Network, reserved: Sequence[IPNetwork], gateways: Collection[int] = BOTH
+    ) -> tuple[Pool, ...]:
         """Return a network's pools with subnets and gateways decided, and take them."""
-        wanted = [pool for pool in network.pools if network.ipv6 or pool.subnet.version == 4]
-        if not network.ipv4:
-            wanted = [pool for pool in wanted if pool.subnet.version == 6]
-        check_pools(wanted)
-        chosen: list[Pool] = []
-        for version, enabled in ((4, network.ipv4), (6, network.ipv6)):
-            asked = [pool for pool in wanted if pool.subnet.version == version]
-            if enabled and not asked:
-                asked = [Pool(subnet=ANY_SUBNET[version])]
-            for pool in asked:
-                blocked = [*reserved, *(other.subnet for other in chosen)]
-                chosen.append(self._decide(pool, blocked))
-        self._take(network, chosen)
-        return tuple(self._with_gateways(network, chosen))
-
-    def _decide(self, pool: Pool, reserved: Sequence[IPNetwork]) -> Pool:
-        """Return a pool with a subnet of its own. Raises where the one asked for is taken, or none is left."""
-        if not is_automatic(pool):
-            self._refuse_overlap(pool.subnet)
-            return replace(pool, given=True)
-        version, blocked = pool.subnet.version, [*self._subnets, *reserved]
-        if pool.subnet.prefixlen == 0:
-            found = first_free(self._sources, version, blocked)
-        else:
-            found = first_free_of_length(self._sources, version, pool.subnet.prefixlen, blocked)
-        if found is None:
-            raise InvalidInput(self._exhausted(version))
-        return replace(pool, subnet=found)
-
-    def _refuse_overlap(self, subnet: IPNetwork) -> None:
-        for other, holder in self._subnets.items():
-            if other.version == subnet.version and other.overlaps(subnet):
-                raise Forbidden(
-                    "invalid pool request: Pool overlaps with other one on this address space: "
-                    f"{subnet} and {other} of network {holder}"
+        asked = _asked(network)
+        check_pools(asked)
+        try:
+            return tuple(
+                self._open(
+                    network,
+                    self._with_subnet(network, pool, reserved),
+                    wants_gateway=pool.subnet.version in gateways,
                 )
+                for pool in asked
+            )
+        except NetwrightError:
+            self.forget(network)
+            raise
 
-    def _exhausted(self, version: int) -> str:
-        holders = [name for subnet, name in self._subnets.items() if subnet.version == version]
-        shown = ", ".join(holders[:5]) + (f" and {len(holders) - 5} more" if len(holders) > 5 else "")
-        return (
-            "all predefined address pools have been fully subnetted: the subnets are held by networks "
-            f"{shown or '(none: routes of the host cover the pools)'}; give the engine more with "
-            "--default-address-pool base=CIDR,size=N, or this network one of its own with --subnet"
-        )
+    def _with_subnet(self, network: Network, pool: Pool, reserved: Sequence[IPNetwork]) -> Pool:
+        """Take a pool's subnet, chosen where none is named. Raises where it is taken, or none is left."""
+        if is_automatic(pool):
+            version, length = pool.subnet.version, pool.subnet.prefixlen
+            return replace(pool, subnet=self._subnets.choose(version, length, reserved, network.name))
+        self._subnets.hold(pool.subnet, network.name)
+        return replace(pool, given=True)
 
-    def _take(self, network: Network, pools: Iterable[Pool]) -> None:
-        """Record a network's subnets, with what of each belongs to the network itself."""
-        spaces = []
-        for pool in pools:
-            space = AddressSpace(pool.subnet, pool.range)
-            fixed = {address for address in (pool.gateway, *pool.auxiliary.values()) if address is not None}
-            for address in fixed:
-                if space.holder(address) is None:
-                    space.take(address, ENGINE)
-            spaces.append(space)
-            self._subnets[pool.subnet] = network.name
-        self._spaces[network.id] = spaces
-
-    def _with_gateways(self, network: Network, pools: Sequence[Pool]) -> list[Pool]:
-        """Give every pool without a gateway one: the first address that is free in it."""
-        decided = []
-        for pool, space in zip(pools, self._spaces[network.id], strict=True):
-            gateway = pool.gateway or space.take_any(ENGINE)
-            if gateway is None:
-                raise SystemFailure(f"failed to allocate gateway: subnet {pool.subnet} has no address to spare")
-            decided.append(replace(pool, gateway=gateway))
-        return decided
+    def _open(self, network: Network, pool: Pool, *, wants_gateway: bool) -> Pool:
+        """Keep count of a pool's addresses from now on, and return it with its gateway."""
+        space = AddressSpace(pool.subnet, pool.range)
+        self._spaces.setdefault(network.id, []).append(space)
+        if pool.gateway is not None:
+            _keep(space, pool.gateway, "the gateway", f"failed to allocate gateway ({pool.gateway})")
+        for name, address in pool.auxiliary.items():
+            failure = f"failed to allocate secondary ip address ({name}:{address})"
+            _keep(space, address, f"the auxiliary address {name}", failure)
+        if pool.gateway is not None or not wants_gateway:
+            return pool
+        gateway = space.keep_any("the gateway")
+        if gateway is None:
+            raise SystemFailure(f"failed to allocate gateway (): no address of {space.dynamic} is free")
+        return replace(pool, gateway=gateway)
 
     def forget(self, network: Network) -> None:
         """Give all of a network's pools back."""
         for space in self._spaces.pop(network.id, ()):
-            self._subnets.pop(space.subnet, None)
+            self._subnets.let_go(space.subnet)
 
-    def reserve(self, network: Network, version: int, wanted: IPAddress | None, holder: str) -> IPInterface:
+    def reserve(self, network: Network, version: int, wanted: IPAddress | None, holder: Id) -> IPInterface | None:
         """Take an address of a network."""
+        if wanted is not None:
+            return self._reserve(network, wanted, holder)
         spaces = [space for space in self._spaces.get(network.id, ()) if space.subnet.version == version]
         for space in spaces:
-            if wanted is None:
-                address = space.take_any(holder)
-            elif wanted in space.subnet:
-                space.take(wanted, holder)
-                address = wanted
-            else:
-                address = None
-            if address is not None:
+            if (address := space.take_any(holder)) is not None:
                 return interface(address, space.subnet.prefixlen)
-        if wanted is not None:
-            raise InvalidInput(f"invalid address {wanted}: It does not belong to any of this network's subnets")
+        full = " and ".join(str(space.dynamic) for space in spaces)
         raise SystemFailure(
-            f"no available IPv{version} addresses on this network's address pools: {network.name} ({network.id})"
+            f"no available IPv{version} addresses on this network's address pools: {network.name} ({network.id}): all "
+            f"of {full} are taken; remove containers, also stopped ones, or make the network with a larger --subnet "
+            "or --ip-range"
         )
+
+    def _reserve(self, network: Network, wanted: IPAddress, holder: Id) -> IPInterface:
+        space = self._space(network.id, wanted)
+        if space is None:
+            raise InvalidInput(f"invalid address {wanted}: It does not belong to any of this network's subnets")
+        if (own := space.own(wanted)) is not None:
+            raise Forbidden(f"Address already in use: {wanted} is {own} of network {network.name}")
+        if (other := space.holder(wanted)) is not None:
+            raise Forbidden(
+                f"Address already in use: {wanted} belongs to {self._name_of(Id(other))} in network {network.name}"
+            )
+        space.take(wanted, holder)
+        return interface(wanted, space.subnet.prefixlen)
 
     def release(self, network: Id, address: IPAddress) -> None:
         """Give an address back."""
@@ -138,3 +125,20 @@ class BuiltinIpam:
             if space.subnet.version == address.version and address in space.subnet:
                 return space
         return None
+
+
+def _asked(network: Network) -> list[Pool]:
+    """Return the pools that a network needs, IPv4 first: those asked for, or any for a family without."""
+    pools: list[Pool] = []
+    for version, enabled in ((4, network.ipv4), (6, network.ipv6)):
+        if enabled:
+            asked = [pool for pool in network.pools if pool.subnet.version == version]
+            pools.extend(asked or [Pool(subnet=ANY_SUBNET[version])])
+    return pools
+
+
+def _keep(space: AddressSpace, address: IPAddress, what: str, failure: str) -> None:
+    try:
+        space.keep(address, what)
+    except SystemFailure as taken:
+        raise SystemFailure(f"{failure}: {taken}") from taken

@@ -39,7 +39,8 @@ def default_bridge_pools(asked: DefaultBridgeAddresses, present: Sequence[IPInte
             continue
         if gateway is not None and gateway not in pool.subnet:
             raise InvalidInput(f"default gateway ip must be part of the network: {gateway} is not in {pool.subnet}")
-        auxiliary = {} if gateway is None else {f"DefaultGatewayIPv{version}": gateway}
+        # The bridge's own address is the gateway anyway.
+        auxiliary = {} if gateway in {None, pool.gateway} else {f"DefaultGatewayIPv{version}": gateway}
         found.append(Pool(subnet=pool.subnet, range=pool.range, gateway=pool.gateway, auxiliary=auxiliary, given=True))
     return tuple(found)
 
