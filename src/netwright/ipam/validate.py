@@ -48,17 +48,12 @@ def refuse(faults: Iterable[str]) -> None:
 
 def check_pools(pools: Iterable[Pool]) -> None:
     """Raise InvalidInput with every fault of the pools, one a line."""
-    refuse(fault for pool in pools for fault in pool_faults(pool))
+    refuse(fault for pool in pools for fault in wish_faults(_as_wish(pool)))
 
 
 def is_automatic(pool: Pool) -> bool:
     """Tell whether a pool asks for any subnet of a size (`0.0.0.0/26`, `::/64`) instead of naming one."""
     return int(pool.subnet.network_address) == 0
-
-
-def pool_faults(pool: Pool) -> list[str]:
-    """Return what is wrong with a pool."""
-    return wish_faults(_as_wish(pool))
 
 
 def wish_faults(wish: PoolWish) -> list[str]:

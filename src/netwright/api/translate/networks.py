@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 
 from msgspec import UNSET
 
@@ -11,11 +11,11 @@ from netwright.api.versions import ENABLE_IPV4, STATUS, ApiVersion
 from netwright.api.wire import networks as wire
 from netwright.controller.api import Attachment, NetworkRequest
 from netwright.errors import InvalidInput
-from netwright.ipam.validate import pool_faults
-from netwright.model.addressing import ANY_SUBNET, IPAddress, IPNetwork, parse_address
+from netwright.ipam.validate import PoolWish, refuse, wish_faults
+from netwright.model.addressing import IPAddress, IPInterface, IPNetwork
 from netwright.model.network import Network, Pool
 
-_CIDR = re.compile(r"[0-9a-fA-F.:]+/[0-9]{1,3}")
+_CIDR = re.compile(r"[0-9a-fA-F.:]+/(0|[1-9][0-9]{0,2})")
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 _ENABLE_IPV4 = "com.docker.network.enable_ipv4"
@@ -72,62 +72,48 @@ def read_pools(configs: Sequence[wire.IpamConfig], *, ipv6: bool) -> tuple[Pool,
     faults: list[str] = []
     pools = []
     for config in configs:
-        mine: list[str] = []
-        pool = _read_pool(config, mine)
-        if pool is not None:
-            if pool.subnet.version == 6 and not ipv6:
-                mine = []
-            else:
-                span = f"ip-range {pool.range}:", f"ip-range {config.ip_range}:"
-                mine += [fault.replace(*span) for fault in pool_faults(pool)]
-            pools.append(pool)
-        faults += mine
-    if faults:
-        raise InvalidInput("invalid network config:\n" + "\n".join(faults))
+        unread: list[str] = []
+        wish = _read_wish(config, unread)
+        if ipv6 or wish.version == 4:
+            # What cannot be read would make faults of what depends on it.
+            faults.extend(unread or wish_faults(wish))
+        if wish.pool is not None:
+            pools.append(wish.pool)
+    refuse(faults)
     return tuple(pools)
 
 
-def _read_pool(config: wire.IpamConfig, faults: list[str]) -> Pool | None:
-    gateway = _address(config.gateway, f"invalid gateway {config.gateway}", faults)
+def _read_wish(config: wire.IpamConfig, faults: list[str]) -> PoolWish:
+    """Return what is asked of a pool, without what cannot be read."""
+    subnet = _prefix(config.subnet, "subnet", faults)
+    span = _prefix(config.ip_range, "ip-range", faults)
+    gateway = _address(config.gateway, f"gateway {config.gateway}", faults)
     auxiliary = {
-        name: _address(text, f"invalid auxiliary address {name}", faults)
-        for name, text in config.auxiliary_addresses.items()
+        name: _address(text, f"auxiliary address {name}", faults) for name, text in config.auxiliary_addresses.items()
     }
-    subnet = _network(config.subnet, "subnet", faults) if config.subnet else None
-    span = _network(config.ip_range, "ip-range", faults) if config.ip_range else None
-    if subnet is None:
-        if config.subnet or (gateway is None and span is None and not auxiliary):
-            return None
-        subnet = ANY_SUBNET[gateway.version if gateway is not None else 4]
-    return Pool(
-        subnet=subnet,
-        range=span,
-        gateway=gateway,
-        auxiliary={name: address for name, address in auxiliary.items() if address is not None},
-    )
+    known = {name: address for name, address in auxiliary.items() if address is not None}
+    return PoolWish(subnet=subnet, range=span, gateway=gateway, auxiliary=known)
 
 
-def _network(text: str, what: str, faults: list[str]) -> IPNetwork | None:
-    if _CIDR.fullmatch(text) is None:
-        faults.append(f"invalid {what} {text}: invalid CIDR block notation")
+def _prefix(text: str, what: str, faults: list[str]) -> IPInterface | None:
+    if not text:
         return None
     try:
-        whole = ip_interface(text)
+        if _CIDR.fullmatch(text) is not None:
+            return ip_interface(text)
     except ValueError:
-        faults.append(f"invalid {what} {text}: invalid CIDR block notation")
-        return None
-    if whole.ip != whole.network.network_address:
-        faults.append(f"invalid {what} {text}: it should be {whole.network}")
-    return whole.network
+        pass
+    faults.append(f"invalid {what} {text}: invalid CIDR block notation")
+    return None
 
 
 def _address(text: str, what: str, faults: list[str]) -> IPAddress | None:
     if not text:
         return None
     try:
-        return parse_address(text)
-    except InvalidInput:
-        faults.append(f"{what}: invalid address")
+        return ip_address(text)
+    except ValueError:
+        faults.append(f"invalid {what}: invalid address")
         return None
 
 

@@ -92,6 +92,8 @@ def test_a_driver_option_says_whether_there_is_ipv6_unless_the_body_does() -> No
         ({"Subnet": "10.1.0.0/255.255.0.0"}, "invalid subnet 10.1.0.0/255.255.0.0: invalid CIDR block notation"),
         ({"Subnet": "10.1.0.0/33"}, "invalid subnet 10.1.0.0/33: invalid CIDR block notation"),
         ({"Subnet": "x"}, "invalid subnet x: invalid CIDR block notation"),
+        ({"Subnet": "10.1.0.0/016"}, "invalid subnet 10.1.0.0/016: invalid CIDR block notation"),
+        ({"Subnet": "fe80::%eth0/64"}, "invalid subnet fe80::%eth0/64: invalid CIDR block notation"),
         ({"Subnet": "10.1.0.0/16", "IPRange": "x"}, "invalid ip-range x: invalid CIDR block notation"),
         ({"Subnet": "10.1.0.0/16", "Gateway": "x"}, "invalid gateway x: invalid address"),
     ],
@@ -108,6 +110,31 @@ def test_all_faults_of_all_pools_are_told_at_once() -> None:
         read(**ipam({"Subnet": "x"}, {"Subnet": "y"}))
 
     assert str(refused.value).count("\n") == 2
+
+
+def test_a_range_is_told_as_it_was_written() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read(**ipam({"Subnet": "10.0.0.0/8", "IPRange": "192.168.0.1/24", "Gateway": "192.168.0.1"}))
+
+    assert str(refused.value).splitlines() == [
+        "invalid network config:",
+        "invalid ip-range 192.168.0.1/24: it should be 192.168.0.0/24",
+        "invalid ip-range 192.168.0.1/24: parent subnet 10.0.0.0/8 doesn't contain ip-range",
+        "invalid gateway 192.168.0.1: parent subnet 10.0.0.0/8 doesn't contain this address",
+    ]
+
+
+def test_what_is_asked_of_ipv6_is_not_looked_at_where_it_is_off() -> None:
+    config = {"Subnet": "fd00::1/64", "Gateway": "10.0.0.1"}
+
+    assert [str(pool.subnet) for pool in read(**ipam(config)).pools] == ["fd00::/64"]
+    with pytest.raises(InvalidInput, match="it should be fd00::/64"):
+        read(EnableIPv6=True, **ipam(config))
+
+
+def test_a_gateway_needs_a_subnet_around_it() -> None:
+    with pytest.raises(InvalidInput, match=r"invalid gateway 10\.0\.0\.1: .* name one with --subnet"):
+        read(**ipam({"Gateway": "10.0.0.1"}))
 
 
 def test_a_network_is_as_docker_shows_it() -> None:
