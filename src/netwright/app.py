@@ -27,7 +27,7 @@ from netwright.containers.layout import Layout
 from netwright.containers.processes import become_reaper
 from netwright.controller.engine import EngineSettings, NetworkEngine, has_ipv6, host_ports
 from netwright.controller.predefined import DefaultBridge
-from netwright.errors import NotFound
+from netwright.errors import InvalidInput, NotFound
 from netwright.firewall.api import FirewallSettings
 from netwright.firewall.iptables import IptablesBackend
 from netwright.firewall.nftables import NftablesBackend
@@ -246,7 +246,12 @@ class Engine:
             metrics=self._with.metrics,
             about=self._about,
         )
-        containers = ContainerBackends(containers=services.containers, executions=services.executions, show=self._show)
+        containers = ContainerBackends(
+            containers=services.containers,
+            executions=services.executions,
+            show=self._show,
+            network_name=self._network_name,
+        )
         networks = NetworkRoutes(network.networks, network.sandboxes, services.containers, self._config.network_options)
         routes = [
             *SystemRoutes(system).routes(),
@@ -260,17 +265,28 @@ class Engine:
         ]
         return Server(routes, self._with.metrics).runner(shutdown_timeout=shutdown_timeout)
 
+    def _network_name(self, reference: str) -> str:
+        """Return the name of a network, however it is named; what is no network keeps what it is called."""
+        try:
+            return self._with.network.networks.get(reference).name
+        except (NotFound, InvalidInput):
+            return reference
+
     def _show(self, container: Container) -> Shown:
         """Return all that is shown of a container."""
         sandboxes = self._with.network.sandboxes
-        attachments = sandboxes.attachments(container.sandbox)
+        try:
+            attachments, key = sandboxes.attachments(container.sandbox), sandboxes.path(container.sandbox)
+        except NotFound:
+            # It joined another's network stack, and the other is removed: what it holds leads nowhere.
+            attachments, key = (), ""
         paths = self._files.paths(container.joins or container.id)
         exposed = attachments[0].sandbox.exposed if attachments and not container.joins else container.config.exposed
         published = tuple(request.port for request in container.host.ports)
         return Shown(
             container=container,
             attachments=attachments,
-            sandbox_key=sandboxes.path(container.sandbox),
+            sandbox_key=key,
             hostname_path=paths[HOSTNAME],
             hosts_path=paths[HOSTS],
             resolv_path=paths[RESOLV_CONF],

@@ -4,7 +4,9 @@ import re
 
 from netwright.containers.spec.capabilities import choose
 from netwright.containers.spec.resources import check_limits
+from netwright.dns.hosts import extra_entries
 from netwright.errors import InvalidInput, NotBuilt
+from netwright.model.addressing import ANY_IPV4, parse_address
 from netwright.model.container import ContainerConfig, ContainerRequest, HostSettings, RestartWhen
 
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?"
@@ -30,6 +32,9 @@ def check(request: ContainerRequest) -> tuple[str, ...]:
     config, host = request.config, request.host
     _check_hostname(config)
     _check_modes(config, host)
+    extra_entries(host.extra_hosts, [ANY_IPV4])
+    for server in host.dns:
+        parse_address(server)
     _check_restart(host)
     _check_built(host)
     check_limits(host.limits)

@@ -229,7 +229,7 @@ class Sandboxes:
             row = self._state.sandbox(sandbox)
             joined = self._state.network(network)
             present = next((item for item in self.attachments(sandbox) if item.network.id == joined.id), None)
-            if present is not None and not row.open and spec in {EndpointSpec(), present.endpoint.spec}:
+            if present is not None and not row.open and spec in (EndpointSpec(), present.endpoint.spec):
                 return present  # as Docker: it is to be so at the next start, and it will be
             self._check_joinable(row, joined)
             check_spec(joined, spec)

@@ -21,6 +21,7 @@ from netwright.api.routes.volumes import VolumeRoutes
 from netwright.api.server import Server
 from netwright.api.translate.containers import Shown
 from netwright.api.translate.engine import About
+from netwright.errors import NotFound
 from netwright.model.container import (
     Container,
 )
@@ -65,6 +66,12 @@ class FakeEngine:
             executions=[item.id for item in self.executions.of(row.id)],
         )
 
+    def network_name(self, reference: str) -> str:
+        """Return the name of a network, however it is named."""
+        with contextlib.suppress(NotFound):
+            return self.networks.get(reference).name
+        return reference
+
     def about(self) -> About:
         """Return what the engine says of itself."""
         return About(
@@ -81,7 +88,9 @@ class FakeEngine:
         system = SystemBackends(
             containers=self.containers, images=self.images, bus=self.bus, metrics=self.metrics, about=self.about
         )
-        containers = ContainerBackends(containers=self.containers, executions=self.executions, show=self.show)
+        containers = ContainerBackends(
+            containers=self.containers, executions=self.executions, show=self.show, network_name=self.network_name
+        )
         networks = NetworkRoutes(self.networks, self.sandboxes, self.containers, lambda _: {})
         routes = [
             *more,

@@ -27,11 +27,12 @@ _NO_IMAGE = "No such image"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerBackends:
-    """What these routes need: the containers, their executions, and how one is shown as a whole."""
+    """What these routes need: the containers, their executions, how one is shown, and what a network is called."""
 
     containers: Containers
     executions: Executions
     show: Callable[[Container], Shown]
+    network_name: Callable[[str], str]
 
 
 class ContainerRoutes:
@@ -40,6 +41,7 @@ class ContainerRoutes:
     def __init__(self, backends: ContainerBackends) -> None:
         self._containers = backends.containers
         self._show = backends.show
+        self._network_name = backends.network_name
 
     def routes(self) -> list[Route]:
         """Return the table, that of the containers' streams with it."""
@@ -73,7 +75,7 @@ class ContainerRoutes:
         """Make a container."""
         check_platform(call.text("platform"))
         asked = await call.body(wire.ContainerCreate)
-        request, warnings = read_create(asked, call.text("name"), call.version)
+        request, warnings = read_create(asked, call.text("name"), call.version, self._network_name)
         try:
             container, more = await self._containers.create(request)
         except NotFound as error:

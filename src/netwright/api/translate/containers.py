@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import UNSET
 
 from netwright.api.moments import ago, rfc3339, seconds
-from netwright.api.translate.endpoints import show_endpoint
+from netwright.api.translate.endpoints import show_endpoint, show_listed_endpoint
 from netwright.api.translate.hostconfig import BRIDGE, show_host_config, show_network_mode
 from netwright.api.translate.mounts import show_mount
 from netwright.api.translate.ports import granted, summary
@@ -183,7 +183,7 @@ def show_summary(shown: Shown, version: ApiVersion, now: float) -> wire.Containe
         status=status_text(container.state, now),
         host_config=wire.SummaryHostConfig(network_mode=show_network_mode(container.host.network_mode)),
         network_settings=wire.SummaryNetworks(
-            networks={item.network.name: show_endpoint(item, version) for item in shown.endpoints}
+            networks={item.network.name: show_listed_endpoint(item, version) for item in shown.endpoints}
         ),
         mounts=_show_mounts(container),
     )

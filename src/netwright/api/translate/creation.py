@@ -1,7 +1,7 @@
 """From the body of POST /containers/create to the container that is asked for. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from netwright.api.translate.endpoints import PREDEFINED, read_endpoint
@@ -21,14 +21,19 @@ _OF_INTERFACE = re.compile(r"(net\.[^.]+\.[^.]+)\.(eth[0-9]+)\.(.+)")
 _JOINS = ("host", "container:")
 
 
-def read_create(asked: wire.ContainerCreate, name: str, version: ApiVersion) -> tuple[ContainerRequest, list[str]]:
-    """Return the container that is asked for, and warnings. Raises InvalidInput and NotBuilt in Docker's words."""
+def read_create(
+    asked: wire.ContainerCreate, name: str, version: ApiVersion, network_name: Callable[[str], str]
+) -> tuple[ContainerRequest, list[str]]:
+    """Return the container that is asked for, and warnings; `network_name` tells what a network is called.
+
+    Raises InvalidInput and NotBuilt in Docker's words.
+    """
     if not asked.image:
         raise InvalidInput("no image specified: name one, such as busybox")
     if asked.healthcheck is not None and asked.healthcheck.test not in ([], ["NONE"]):
         raise NotBuilt("health checks are not supported: leave the health check out, or use --no-healthcheck")
     host = read_host_config(asked.host_config)
-    networks = _read_networks(asked, host, version)
+    networks = _read_networks(asked, host, version, network_name)
     if networks and show_network_mode(host.network_mode) not in networks:
         # Docker takes the endpoints alone, whatever the mode says: the first of them is what the mode should name.
         host = replace(host, network_mode=next(iter(networks)))
@@ -81,8 +86,13 @@ def _words(given: list[str] | str | None) -> tuple[str, ...] | None:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _read_networks(asked: wire.ContainerCreate, host: HostSettings, version: ApiVersion) -> Mapping[str, EndpointSpec]:
-    """Return the endpoints asked for, that of the network mode first: it is eth0."""
+def _read_networks(
+    asked: wire.ContainerCreate, host: HostSettings, version: ApiVersion, network_name: Callable[[str], str]
+) -> Mapping[str, EndpointSpec]:
+    """Return the endpoints asked for, that of the network mode first: it is eth0.
+
+    The mode may name its network by its name and the endpoints by its id, or the other way round.
+    """
     given = asked.networking_config.endpoints_config
     if version < SEVERAL_ENDPOINTS and len(given) > 1:
         names = ", ".join(given)
@@ -90,7 +100,11 @@ def _read_networks(asked: wire.ContainerCreate, host: HostSettings, version: Api
     if host.network_mode.startswith("container:"):
         return {}
     main = show_network_mode(host.network_mode)
-    specs = {show_network_mode(name): read_endpoint(entry) for name, entry in given.items()}
+    called = network_name(main)
+    specs = {
+        main if network_name(show_network_mode(name)) == called else show_network_mode(name): read_endpoint(entry)
+        for name, entry in given.items()
+    }
     if not specs or main in specs:
         return {main: specs.pop(main, EndpointSpec()), **specs}
     if main not in PREDEFINED:

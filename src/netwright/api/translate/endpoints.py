@@ -106,6 +106,14 @@ def show_endpoint(item: Attachment, version: ApiVersion) -> EndpointSettings:
     return shown
 
 
+def show_listed_endpoint(item: Attachment, version: ApiVersion) -> EndpointSettings:
+    """Return an endpoint as the list of containers shows it: without names and options, as Docker has it."""
+    shown = show_endpoint(item, version)
+    shown.links = shown.aliases = shown.driver_opts = None
+    shown.dns_names = None if version >= SEVERAL_ENDPOINTS else UNSET
+    return shown
+
+
 def _show_ipam(spec: EndpointSpec) -> EndpointIpam | None:
     if not (spec.ipv4 or spec.ipv6 or spec.link_local):
         return None

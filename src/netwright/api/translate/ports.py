@@ -14,6 +14,8 @@ def read_bindings(asked: Mapping[str, Sequence[PortBinding] | None]) -> tuple[Po
     requests = []
     for key, bindings in asked.items():
         port = Port.parse(key)
+        if not port.number:
+            raise InvalidInput(f'invalid port specification: "{key}": a container\'s port is between 1 and 65535')
         for binding in bindings or [PortBinding()]:
             first, last = parse_port_range(binding.host_port, binding.host_port)
             address = parse_address(binding.host_ip) if binding.host_ip else None
@@ -52,7 +54,9 @@ def granted(attachments: Sequence[Attachment], exposed: Iterable[Port]) -> dict[
     """Return what is published now: bindings by port, and null for a port that is only exposed; nothing if closed."""
     if not any(item.sandbox.open for item in attachments):
         return {}
-    shown: dict[str, list[PortBinding] | None] = {str(port): None for port in exposed}
+    # As in Docker, only who could publish ports shows which are exposed: not on host, none, and internal networks.
+    tells = any(item.network.driver not in {"host", "null"} and not item.network.internal for item in attachments)
+    shown: dict[str, list[PortBinding] | None] = {str(port): None for port in exposed} if tells else {}
     for item in attachments:
         for binding in item.endpoint.bindings:
             number = str(binding.host_port) if binding.host_port else ""

@@ -5,8 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from netwright.frontends.cli.command import Call
 from netwright.frontends.cli.document import Json, encode
-from netwright.frontends.cli.failures import CommandFailed
-from netwright.frontends.cli.flags import Flag, switch
+from netwright.frontends.cli.flags import Flag, bad_value, switch
 from netwright.frontends.cli.table import render
 
 Field: TypeAlias = "str | Callable[[str], str]"
@@ -56,7 +55,7 @@ def filters(values: Sequence[str]) -> str | None:
     for value in values:
         key, equals, wanted = value.partition("=")
         if not equals:
-            raise CommandFailed(f'invalid argument "{value}" for "-f, --filter" flag: bad format of filter', code=125)
+            raise bad_value("-f, --filter", value, "bad format of filter (expected name=value)")
         found.setdefault(key.strip().lower(), {})[wanted.strip()] = True
     return encode({key: list(wanted) for key, wanted in found.items()})
 

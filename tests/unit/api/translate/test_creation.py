@@ -14,13 +14,16 @@ from netwright.errors import InvalidInput, NotBuilt
 from netwright.model.container import ContainerRequest
 
 V1_41, V1_43, V1_47, V1_51 = (ApiVersion(1, minor) for minor in (41, 43, 47, 51))
+ID = "a0" * 32
+"""The id of the network `mine`."""
 MAC = "02:42:ac:11:00:09"
 
 
 def read(version: ApiVersion = NEWEST, /, **body: Any) -> tuple[ContainerRequest, list[str]]:
     """Return what is asked for."""
     document = {"Image": "busybox", **body}
-    return read_create(decode(ContainerCreate, msgspec.json.encode(document)), "web", version)
+    asked = decode(ContainerCreate, msgspec.json.encode(document))
+    return read_create(asked, "web", version, lambda reference: "mine" if reference == ID else reference)
 
 
 def networking(mode: str, **endpoints: Mapping[str, object] | None) -> dict[str, Any]:
@@ -78,6 +81,14 @@ def test_an_endpoint_is_read_whole() -> None:
     )
     assert (spec.links, spec.aliases, str(spec.mac)) == (("db:database",), ("a",), MAC)
     assert (spec.driver_options, spec.gateway_priority) == ({"k": "v"}, 7)
+
+
+@pytest.mark.parametrize(("mode", "key"), [("mine", ID), (ID, "mine"), (ID, ID)])
+def test_mode_and_endpoint_may_name_a_network_in_two_ways(mode: str, key: str) -> None:
+    request, _ = read(NEWEST, **networking(mode, **{key: {"Aliases": ["x"]}, "other": {}}))
+
+    assert list(request.networks) == [mode, "other"]
+    assert request.networks[mode].aliases == ("x",)
 
 
 def test_the_address_of_the_whole_container_is_that_of_its_first_endpoint() -> None:
@@ -164,6 +175,7 @@ def test_the_configuration_is_read_whole() -> None:
             "unable to determine network endpoint for sysctl net.ipv4.conf.eth1.x",
         ),
         (NEWEST, {"Image": ""}, "no image specified"),
+        (NEWEST, {"HostConfig": {"PortBindings": {"0/tcp": [{}]}}}, "a container's port is between 1 and 65535"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(version: ApiVersion, body: dict[str, Any], words: str) -> None:

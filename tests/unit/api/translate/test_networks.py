@@ -95,6 +95,8 @@ def test_a_driver_option_says_whether_there_is_ipv6_unless_the_body_does() -> No
         ({"Subnet": "10.1.0.0/016"}, "invalid subnet 10.1.0.0/016: invalid CIDR block notation"),
         ({"Subnet": "fe80::%eth0/64"}, "invalid subnet fe80::%eth0/64: invalid CIDR block notation"),
         ({"Subnet": "10.1.0.0/16", "IPRange": "x"}, "invalid ip-range x: invalid CIDR block notation"),
+        ({"Subnet": "10.1.0.0/16", "IPRange": "10.2.0.1/24"}, "invalid ip-range 10.2.0.1/24: it should be 10.2.0.0/24"),
+        ({"Subnet": "10.1.0.0/16", "IPRange": "10.2.0.1/24"}, "10.1.0.0/16 doesn't contain ip-range"),
         ({"Subnet": "10.1.0.0/16", "Gateway": "x"}, "invalid gateway x: invalid address"),
     ],
 )
@@ -103,6 +105,14 @@ def test_pools_that_cannot_be_meant_are_refused(config: dict[str, Any], fault: s
         read(**ipam(config))
 
     assert fault in str(refused.value)
+
+
+def test_pools_of_ipv6_count_for_nothing_while_it_is_off() -> None:
+    (pool,) = read(**ipam({"Subnet": "2001:db8::1/64", "IPRange": "2001:db9::/96"})).pools
+
+    assert str(pool.subnet) == "2001:db8::/64"
+    with pytest.raises(InvalidInput):
+        read(EnableIPv6=True, **ipam({"Subnet": "2001:db8::1/64"}))
 
 
 def test_all_faults_of_all_pools_are_told_at_once() -> None:

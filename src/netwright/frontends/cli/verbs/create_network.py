@@ -46,9 +46,12 @@ def pools(values: Values) -> list[Json]:
 
     Which belongs to which is decided here, as Docker's command line does: the flags are separate lists.
     """
-    subnets = [_subnet(written) for written in values.many("subnet")]
-    if max(len(values.many("ip-range")), len(values.many("gateway"))) > len(subnets):
+    asked = values.many("subnet")
+    if max(len(values.many("ip-range")), len(values.many("gateway"))) > len(asked):
         raise CommandFailed("every ip-range or gateway must have a corresponding subnet")
+    if len(asked) == 1 and not any(values.many(flag) for flag in ("ip-range", "gateway", "aux-address")):
+        return [{"Subnet": asked[0]}]  # nothing has to be found out about it here
+    subnets = [_subnet(written) for written in asked]
     _refuse_overlaps(subnets)
     found: dict[_Subnet, dict[str, Json]] = {
         subnet: {"Subnet": written} for subnet, written in zip(subnets, values.many("subnet"), strict=True)
@@ -76,9 +79,7 @@ def pools(values: Values) -> list[Json]:
 
 def _add_auxiliary(values: Values, subnets: Sequence[_Subnet], found: dict[_Subnet, dict[str, Json]]) -> None:
     for pair in values.many("aux-address"):
-        name, equals, address = pair.partition("=")
-        if not equals:
-            raise CommandFailed(f'invalid argument "{pair}" for "--aux-address" flag: write name=address', code=125)
+        name, _, address = pair.partition("=")
         own = found[_home(subnets, address, "aux-address")].setdefault("AuxiliaryAddresses", {})
         if isinstance(own, dict):
             own[name] = address
@@ -88,7 +89,7 @@ def _home(subnets: Sequence[_Subnet], written: str, what: str) -> _Subnet:
     try:
         address = ip_address(written)
     except ValueError:
-        raise CommandFailed(f"invalid {what}: {written} is no IP address") from None
+        raise CommandFailed(f"no matching subnet for {what} {written}".rstrip()) from None
     for subnet in subnets:
         if address.version == subnet.version and address in subnet:
             return subnet
@@ -99,7 +100,7 @@ def _subnet(written: str) -> _Subnet:
     try:
         return ip_network(written, strict=False)  # host bits are for the engine to judge, with its own words
     except ValueError:
-        raise CommandFailed(f"invalid subnet: invalid CIDR block notation: {written}") from None
+        raise CommandFailed(f"invalid CIDR address: {written}") from None
 
 
 def _refuse_overlaps(subnets: Sequence[_Subnet]) -> None:

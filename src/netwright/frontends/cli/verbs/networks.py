@@ -30,9 +30,14 @@ def _row(call: Call, network: Json) -> Row:
         "IPv4": _word(at(network, "EnableIPv4") is not False),
         "IPv6": _word(flag(network, "EnableIPv6")),
         "Internal": _word(flag(network, "Internal")),
-        "CreatedAt": text(network, "Created"),
+        "CreatedAt": _moment(text(network, "Created")),
         **labels(mapping(network, "Labels")),
     }
+
+
+def _moment(stamp: str) -> str:
+    """Return a time in UTC as Docker's listing writes it; what has another zone stays as the engine wrote it."""
+    return f"{stamp.replace('T', ' ').removesuffix('Z')} +0000 UTC" if stamp.endswith("Z") else stamp
 
 
 def _word(value: object) -> str:
@@ -82,12 +87,13 @@ def _disconnect(call: Call) -> int:
 
 
 def _remove(call: Call) -> int:
-    def remove(name: str) -> str | None:
-        if call.values.on("force"):
-            unless_missing(lambda: call.engine.delete(f"/networks/{name}"))
-        else:
+    force = call.values.on("force")
+
+    def remove(name: str) -> str:
+        if not force:
             call.engine.delete(f"/networks/{name}")
-        return name
+            return name
+        return name if unless_missing(lambda: call.engine.delete(f"/networks/{name}", {"force": True})) else ""
 
     return for_each(call, remove)
 
@@ -134,8 +140,11 @@ DISCONNECT = Command(
 RM = Command(
     "NETWORK [NETWORK...]",
     _remove,
-    (Example("network rm back", "remove a network that no container uses"),),
-    flags=(switch("force", "Do not complain if it does not exist", "f"),),
+    (
+        Example("network rm back", "remove a network that no container uses"),
+        Example("network rm -f back", "also where stopped containers are on it: they stay, without it"),
+    ),
+    flags=(switch("force", "Take stopped containers off it first; do not complain if it does not exist", "f"),),
     least=1,
     most=None,
     offers=("networks",),
