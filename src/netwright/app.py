@@ -34,7 +34,8 @@ from netwright.firewall.nftables import NftablesBackend
 from netwright.ipam.default_bridge import DefaultBridgeAddresses
 from netwright.ipam.subnets import Source, sources_with
 from netwright.kernel.linux import LinuxHost
-from netwright.kernel.route_feed import RouteFeed
+from netwright.kernel.ruleset_feed import RulesetFeed
+from netwright.kernel.stack_feed import StackFeed
 from netwright.model.addressing import IPAddress
 from netwright.model.container import Container
 from netwright.model.events import Event
@@ -69,7 +70,11 @@ async def build(config: Config) -> "Engine":
     services = assemble(
         container_settings(config, network), store=store, sandboxes=network.sandboxes, host=host, bus=bus
     )
-    return Engine(config, identity, Parts(host, RouteFeed(), store, bus, metrics, network, services))
+    return Engine(
+        config,
+        identity,
+        Parts(host, StackFeed(), RulesetFeed(host.own_processes), store, bus, metrics, network, services),
+    )
 
 
 def engine_identity(data_root: Path) -> str:
@@ -97,6 +102,7 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
         proxied=config.firewall_backend == "iptables" and config.userland_proxy,
     )
     return EngineSettings(
+        identity=identity,
         group=link_group(identity),
         netns_directory=str(config.exec_root / "netns"),
         sources=sources_with([Source(pool.base, pool.size) for pool in config.default_address_pools], identity),
@@ -162,7 +168,8 @@ class Parts:
     """What an engine is made of."""
 
     host: LinuxHost
-    routes: RouteFeed
+    stack_feed: StackFeed
+    ruleset_feed: RulesetFeed
     store: SqliteStore
     bus: Bus
     metrics: Metrics
@@ -186,8 +193,10 @@ class Engine:
         self._with.bus.watch(self._count)
         await self._with.network.start()
         # What comes between hearing and looking is heard.
-        self._with.routes.start(self._with.network.overlaps.hear)
+        self._with.stack_feed.start(self._with.network.hear)
+        self._with.ruleset_feed.start(self._with.network.hear)
         await self._with.network.overlaps.look()
+        self._with.network.healing.start()
         await self._with.services.containers.restore()
 
     def _count(self, event: Event) -> None:
@@ -200,8 +209,10 @@ class Engine:
         else:
             await self._with.services.containers.stop_all(self._config.shutdown_timeout)
             await self._with.services.containers.close()
-        self._with.routes.close()
+        self._with.stack_feed.close()
+        self._with.ruleset_feed.close()
         self._with.network.overlaps.close()
+        self._with.network.healing.close()
         self._with.bus.close()
         self._with.host.close()
         self._with.store.close()

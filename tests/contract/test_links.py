@@ -29,6 +29,7 @@ from netwright.host.ops import (
     DeleteAddress,
     DeleteLink,
     DeleteRoute,
+    JoinBridge,
     Op,
     ReplaceRoute,
     RetireLink,
@@ -63,6 +64,26 @@ async def test_a_pair_stands_with_one_end_on_the_bridge_and_the_other_inside(rig
     assert outer.peer_netns is not None
     assert (inner.kind, inner.mac, inner.mtu, inner.up, inner.master) == ("veth", MACS[3], 1400, False, 0)
     assert outer.addresses == inner.addresses == ()
+
+
+async def test_a_link_joins_its_bridge_again_and_comes_up(rig: Rig, inside: str) -> None:
+    again = AddBridge(name="br1", mac=MACS[1], mtu=1500, group=GROUP)
+    await rig.host.do([CreateNamespace(path=inside), BRIDGE, again, pair(inside)])
+    for _ in range(2):
+        await rig.host.do([JoinBridge(name="veth1", bridge="br1")])
+    home = await links(rig)
+    assert (home["veth1"].master, home["veth1"].up) == (home["br1"].index, True)
+    assert (await refused(rig, JoinBridge(name="veth1", bridge="lo"))).errno == errno.EOPNOTSUPP
+    assert (await refused(rig, JoinBridge(name="absent", bridge="br0"))).errno == errno.ENODEV
+
+
+async def test_one_link_is_looked_at_by_its_name(rig: Rig) -> None:
+    await rig.host.do([BRIDGE, AddAddress(link="br0", address=ADDRESS4)])
+    found = await rig.host.ask(queries.LinkNamed("br0"))
+    assert found == (await links(rig))["br0"]
+    assert found is not None
+    assert found.addresses == (ADDRESS4,)
+    assert await rig.host.ask(queries.LinkNamed("absent")) is None
 
 
 @pytest.mark.parametrize(

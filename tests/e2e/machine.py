@@ -25,6 +25,9 @@ PEERS = ROOT / ".cache" / "peers" / "root"
 HOST4, HOST4_SECOND, OUTSIDE4 = "192.0.2.1", "192.0.2.2", "192.0.2.7"
 HOST6, OUTSIDE6 = "2001:db8::1", "2001:db8::7"
 
+HOST_PYTHON = ("-v", "/usr:/usr:ro", "-v", "/usr/lib:/lib:ro", "-v", "/usr/lib64:/lib64:ro")
+"""What lets a container run the host's Python: busybox cannot answer datagrams."""
+
 _HOLD = ["sh", "-c", "echo; exec cat"]
 """A process that says that it stands in its namespaces and then lives until its input is closed."""
 

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from machine import HOST4, HOST4_SECOND, HOST6, OUTSIDE4, Engine, Namespaces
+from machine import HOST4, HOST4_SECOND, HOST6, HOST_PYTHON, OUTSIDE4, Engine, Namespaces
 
 IMAGE = "busybox:latest"
 SERVER = ("httpd", "-f", "-h", "/www")
@@ -14,8 +14,6 @@ UDP_ECHO = (
     "while True:\n"
     "    data, peer = s.recvfrom(2000); s.sendto(data, peer)\n"
 )
-HOST_PYTHON = ("-v", "/usr:/usr:ro", "-v", "/usr/lib:/lib:ro", "-v", "/usr/lib64:/lib64:ro")
-"""What lets a container run the host's Python: busybox cannot answer datagrams."""
 
 
 def fetch(where: Namespaces, address: str, port: int) -> str | None:

@@ -57,6 +57,7 @@ class FakeHost:
             ops.DeleteNamespace: self._delete_namespace,
             ops.AddBridge: self._add_bridge,
             ops.AddVeth: self._add_veth,
+            ops.JoinBridge: self._join_bridge,
             ops.DeleteLink: self._delete_link,
             ops.RetireLink: self._retire_link,
             ops.SetLinkUp: self._set_link_up,
@@ -80,6 +81,7 @@ class FakeHost:
     def _questions(self) -> dict[type[queries.Query[Any]], Callable[[Any], object]]:
         return {
             queries.Links: self._links,
+            queries.LinkNamed: self._link_named,
             queries.Routes: self._routes,
             queries.Sysctl: self._sysctl,
             queries.Namespaces: self._namespaces,
@@ -119,6 +121,12 @@ class FakeHost:
         host.peer, peer.peer = peer, host
         host.mtu = peer.mtu = op.mtu
         host.group, host.up, host.master, host.hairpin = op.group, True, bridge, op.hairpin
+
+    def _join_bridge(self, op: ops.JoinBridge) -> None:
+        link, bridge = self.machine.home.link(op.name), self.machine.home.link(op.bridge)
+        if bridge.kind != "bridge":
+            raise refusal(errno.EOPNOTSUPP, f"putting {op.name} on {op.bridge}")
+        link.master, link.up, link.hairpin = bridge, True, link.hairpin or op.hairpin
 
     def _delete_link(self, op: ops.DeleteLink) -> None:
         if (link := self.machine.home.find(op.name)) is not None:
@@ -217,6 +225,10 @@ class FakeHost:
 
     def _links(self, query: queries.Links) -> tuple[queries.Link, ...]:
         return tuple(link.shown() for link in self.machine.stack(query.netns).links.values())
+
+    def _link_named(self, query: queries.LinkNamed) -> queries.Link | None:
+        found = self.machine.home.find(query.name)
+        return None if found is None else found.shown()
 
     def _routes(self, query: queries.Routes) -> tuple[queries.Route, ...]:
         return tuple(self.machine.stack(query.netns).shown_routes())

@@ -7,8 +7,10 @@ from netwright.controller.backend import settle
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.forwarding import Forwarding
+from netwright.controller.healing import Healing, HealingCollaborators
 from netwright.controller.networks import NetworkCollaborators, Networks
 from netwright.controller.overlaps import Overlaps
+from netwright.controller.own_links import OwnLinks
 from netwright.controller.predefined import DefaultBridge, Predefined
 from netwright.controller.publishing import Publishing
 from netwright.controller.reservations import Reservations
@@ -21,6 +23,7 @@ from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
 from netwright.errors import NetwrightError, TeardownFailed
 from netwright.firewall.api import Backend, FirewallSettings
+from netwright.host.notices import Notice
 from netwright.host.ops import Op, ReleasePort
 from netwright.host.protocol import Host
 from netwright.host.queries import HasIPv6, HeldPorts, ReadFile
@@ -42,10 +45,11 @@ _AVOIDED = "/proc/sys/net/ipv4/ip_local_reserved_ports"
 class EngineSettings:
     """What of the daemon's options concerns the network engine.
 
-    `group` is the link group that tags the links of this engine. `backends` make a firewall once it is known what must
-    be guarded; `backend_name` is the one to use.
+    `identity` is the engine's id. `group` is the link group that tags the links of this engine. `backends` make a
+    firewall once it is known what must be guarded; `backend_name` is the one to use.
     """
 
+    identity: str
     group: int
     netns_directory: str
     sources: tuple[Source, ...]
@@ -91,8 +95,9 @@ class NetworkEngine:
         self._reservations = Reservations(self._ipam, self._drivers)
         self._means = Means(self._drivers, relays)
         self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
-        events = NetworkEvents(bus)
-        self.overlaps = Overlaps(self._state, self._drivers, host, events)
+        events = NetworkEvents(bus, settings.identity)
+        links = OwnLinks(self._state, self._drivers)
+        self.overlaps = Overlaps(self._state, links, host, events)
         self.networks = Networks(
             NetworkCollaborators(
                 state=self._state,
@@ -117,6 +122,25 @@ class NetworkEngine:
                 netns_directory=settings.netns_directory,
             )
         )
+
+        self.healing = Healing(
+            HealingCollaborators(
+                state=self._state,
+                host=host,
+                drivers=self._drivers,
+                links=links,
+                firewall=self._firewall,
+                forwarding=self._forwarding,
+                sandboxes=self.sandboxes,
+                restoration=self._restoration(),
+                events=events,
+            )
+        )
+
+    def hear(self, notice: Notice) -> None:
+        """Take notice of what happened on the machine; nothing is awaited."""
+        self.overlaps.hear(notice)
+        self.healing.hear(notice)
 
     async def start(self) -> None:
         """Make the machine agree with the rows, and see to the engine's own networks. Raises what refuses a start."""

@@ -1,7 +1,7 @@
-"""What the network engine tells the world: Docker's network events, once each, and one of our own."""
+"""What the network engine tells the world: Docker's network events, once each, and two of our own."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from netwright.controller.api import Attachment
 from netwright.ipam.overlap import Overlap
@@ -13,8 +13,9 @@ from netwright.telemetry.bus import Bus
 class NetworkEvents:
     """Speaks of networks on the bus."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, engine: str) -> None:
         self._bus = bus
+        self._engine = engine
 
     def created(self, network: Network) -> None:
         """Tell that a network was made."""
@@ -42,6 +43,13 @@ class NetworkEvents:
     def pruned(self) -> None:
         """Tell that unused networks have been removed."""
         self._publish("prune", "", {"reclaimed": "0"})
+
+    def repaired(self, what: Sequence[str]) -> None:
+        """Tell that something of ours that others had changed was put back; Docker has no event for it."""
+        attributes = {"name": "netwright", "repaired": "; ".join(what)}
+        self._bus.publish(
+            Event(type="daemon", action="repair", actor=self._engine, attributes=attributes, time=time.time_ns())
+        )
 
     def _say(self, action: str, network: Network, **more: str) -> None:
         self._publish(action, network.id, {**more, "name": network.name, "type": network.driver})

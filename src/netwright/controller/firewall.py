@@ -11,8 +11,10 @@ from netwright.controller.locks import SharedLock
 from netwright.controller.state import State
 from netwright.drivers.api import Driver
 from netwright.firewall import forward_guard
-from netwright.firewall.api import Backend, Listings
+from netwright.firewall.api import Backend, Damage, Listings
 from netwright.firewall.intent import Intent
+from netwright.firewall.shared_chains import table_of
+from netwright.host.notices import Place
 from netwright.host.ops import NftTransaction
 from netwright.host.protocol import Host
 from netwright.host.queries import NftTables
@@ -56,6 +58,29 @@ class Firewall:
         """Make the whole anew in one transaction."""
         async with self._lock.alone():
             await self._host.do(self._backend.install(self.intents(), await self._listings()))
+
+    async def heal(self, damage: Damage) -> bool:
+        """Put back what of ours others have changed; tell whether there was anything to put back."""
+        async with self._lock.alone():
+            found = {query: await self._host.ask(query) for query in self._backend.examines(damage)}
+            ops = self._backend.heal(damage, self.intents, found)
+            await self._host.do(ops)
+        return bool(ops)
+
+    async def suspects(self) -> set[Place]:
+        """Return where something may be amiss that no notice told of: tables that are gone, and those of iptables.
+
+        What stands in our own tables is not looked at: nothing there changes without a notice.
+        """
+        there = await self._host.ask(NftTables())
+        gone = {Place(table, lost=True) for table in self._backend.tables if table not in there}
+        return gone | {Place(table_of(query), lost=True) for query in self._backend.wants}
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """Hold off every change of networks and open sandboxes: all of them change the firewall too."""
+        async with self._lock.alone():
+            yield
 
     async def uninstall(self) -> None:
         """Remove everything of ours."""

@@ -6,6 +6,7 @@ store before anything is changed: a crash cannot make us believe that the machin
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netwright.host.ops import SetSysctl
@@ -59,12 +60,13 @@ class Forwarding:
             self._changed[key] = change
         return True
 
-    async def switch_on(self) -> None:
-        """Switch on what was noted."""
-        for key in self._changed:
-            if (await self._host.ask(Sysctl(key)) or "").strip() != "1":
-                await self._host.do([SetSysctl(key=key, value="1")])
-                log.info("%s switched on; packets between foreign interfaces stay dropped", key)
+    async def switch_on(self) -> Sequence[str]:
+        """Switch on what was noted; return the keys of what was off."""
+        off = [key for key in self._changed if (await self._host.ask(Sysctl(key)) or "").strip() != "1"]
+        for key in off:
+            await self._host.do([SetSysctl(key=key, value="1")])
+            log.info("%s switched on; packets between foreign interfaces stay dropped", key)
+        return off
 
     async def restore(self) -> None:
         """Put every switch back to what it was found at."""

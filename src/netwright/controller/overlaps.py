@@ -6,11 +6,11 @@ and do not count; networks without an interface on this host share the neighbour
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from netwright.controller.events import NetworkEvents
+from netwright.controller.own_links import OwnLinks
 from netwright.controller.state import State
-from netwright.drivers.api import Driver
 from netwright.errors import OperationFailed
 from netwright.host.notices import LinkDown, Notice, NoticesMissed, RouteAppeared, RouteVanished
 from netwright.host.protocol import Host
@@ -25,13 +25,12 @@ log = logging.getLogger(__name__)
 class Overlaps:
     """Watches for routes of others that overlap our networks."""
 
-    def __init__(self, state: State, drivers: Mapping[str, Driver], host: Host, events: NetworkEvents) -> None:
+    def __init__(self, state: State, links: OwnLinks, host: Host, events: NetworkEvents) -> None:
         self._state = state
-        self._drivers = drivers
+        self._links = links
         self._host = host
         self._events = events
         self._told: set[tuple[Id, object, str]] = set()
-        self._links: dict[Id, Sequence[str]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._look_again = False
 
@@ -80,27 +79,17 @@ class Overlaps:
                 log.error("the routes of this host cannot be compared with the networks: %s", failure)
 
     def _consider(self, routes: Iterable[Route], networks: Iterable[Network]) -> None:
-        own = self._own_links()
+        own = self._links.of_networks()
         foreign = [route for route in routes if route.link not in own]
         if not foreign:
             return
+        self._told = {key for key in self._told if key[0] in self._state.networks}
         subnets = Subnets(
-            (pool.subnet, network.id) for network in networks if self._links.get(network.id) for pool in network.pools
+            (pool.subnet, network.id) for network in networks if self._links.of(network.id) for pool in network.pools
         )
         for route in foreign:
             for overlap in subnets.overlaps(route):
                 self._tell_once(overlap)
-
-    def _own_links(self) -> set[str]:
-        """Return the names of the networks' interfaces on this host; a network's are asked of its driver once."""
-        networks = self._state.networks
-        if self._links.keys() != networks.keys():
-            self._told = {key for key in self._told if key[0] in networks}
-            self._links = {
-                identity: self._links.get(identity) or self._drivers[network.driver].links(network)
-                for identity, network in networks.items()
-            }
-        return {link for links in self._links.values() for link in links}
 
     def _tell_once(self, overlap: Overlap) -> None:
         if overlap.key in self._told:

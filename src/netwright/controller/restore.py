@@ -16,7 +16,18 @@ from netwright.controller.shape import Means, difference
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.errors import OperationFailed
-from netwright.host.ops import AddBridge, DeleteLink, DeleteNamespace, HoldPort, Op, ReleasePort
+from netwright.host.ops import (
+    AddAddress,
+    AddBridge,
+    AddVeth,
+    DeleteLink,
+    DeleteNamespace,
+    HoldPort,
+    JoinBridge,
+    Op,
+    ReleasePort,
+    SetLinkUp,
+)
 from netwright.host.protocol import Host
 from netwright.host.queries import HeldPort, HeldPorts, Link, Links, Mounts, Namespaces
 from netwright.model.names import Id
@@ -75,6 +86,26 @@ class Restoration:
             await self._do_or_log(f"the network of {sandbox.name}", self._sandbox_ops(sandbox, found))
         await self._sweep(found)
 
+    async def mend(self, networks: Sequence[Network], sandboxes: Sequence[Sandbox]) -> list[str]:
+        """Put back what is missing of living networks and open stacks; return in words of what something was.
+
+        Whoever calls this holds off all changes of them.
+        """
+        found = await self._look()
+        mended = []
+        for network in networks:
+            driver = self._drivers[network.driver]
+            ops = [*self._network_ops(network, found), *driver.open_network(network)]
+            if is_damaged(ops, found.links):
+                await self._do_or_log(f"network {network.name}", ops)
+                mended.append(f"network {network.name}")
+        found = await self._look() if mended else found
+        for sandbox in sandboxes:
+            if not all(self._stands(item, found) for item in self._sandboxes.attachments(sandbox.id)):
+                await self._do_or_log(f"the network of {sandbox.name}", self._sandbox_ops(sandbox, found))
+                mended.append(f"the network of {sandbox.name}")
+        return mended
+
     async def sweep(self) -> None:
         """Remove what carries our tag and no row owns."""
         await self._sweep(await self._look())
@@ -128,17 +159,39 @@ class Restoration:
     def _sandbox_ops(self, sandbox: Sandbox, found: Findings) -> list[Op]:
         """Return what is missing of an open sandbox: links, routes, held ports, relays."""
         shape = self._sandboxes.attachments(sandbox.id)
-        standing = [item for item in shape if self._stands(item, found)]
+        present = [item for item in shape if self._is_there(item, found)]
         netns = self._sandboxes.path(sandbox.id)
-        change = difference(self._means, standing, shape, netns)
-        routes = route_ops(Gateways(), choose(shape), netns) if len(standing) < len(shape) else []
+        change = difference(self._means, present, shape, netns)
+        again = [op for item in present if not self._stands(item, found) for op in self._rejoined(item, netns)]
+        routes = route_ops(Gateways(), choose(shape), netns) if len(present) < len(shape) else []
         holds = [hold for hold in self._holds(shape) if _held(hold) not in found.held]
         relays = difference(self._means, (), shape, netns).ports
-        return [*holds, *change.links, *routes, *relays]
+        return [*holds, *again, *change.links, *routes, *relays]
+
+    def _is_there(self, item: Attachment, found: Findings) -> bool:
+        name = item.endpoint.host_interface
+        return not name or name in found.links
 
     def _stands(self, item: Attachment, found: Findings) -> bool:
+        """Tell whether an endpoint's end on the host is up and on its bridge."""
         name = item.endpoint.host_interface
-        return not name or (name in found.links and found.links[name].master != 0)
+        if not name:
+            return True
+        link = found.links.get(name)
+        masters = {found.links[own].index for own in self._links_of(item.network) if own in found.links}
+        return link is not None and link.up and (not masters or link.master in masters)
+
+    def _rejoined(self, item: Attachment, netns: str) -> list[Op]:
+        """Return what puts an endpoint's end on the host, which has lost its bridge or is down, back in service."""
+        attach = self._drivers[item.network.driver].attach(item.network, item.endpoint, netns)
+        return [
+            JoinBridge(name=op.host_name, bridge=op.bridge, hairpin=op.hairpin)
+            for op in attach
+            if isinstance(op, AddVeth)
+        ]
+
+    def _links_of(self, network: Network) -> Sequence[str]:
+        return self._drivers[network.driver].links(network)
 
     def _holds(self, shape: Sequence[Attachment]) -> list[HoldPort]:
         return [
@@ -182,6 +235,23 @@ class Restoration:
     def _is_open(self, sandbox: Id) -> bool:
         row = self._state.sandboxes.get(sandbox)
         return row is not None and row.open
+
+
+def is_damaged(ops: Sequence[Op], links: Mapping[str, Link]) -> bool:
+    """Tell whether the links lack anything of what operations would see to. Sysctls cannot be told from links."""
+    return any(_is_missing(op, links) for op in ops)
+
+
+def _is_missing(op: Op, links: Mapping[str, Link]) -> bool:
+    match op:
+        case AddBridge(name=name):
+            return name not in links
+        case AddAddress(link=name, address=address, netns=None):
+            return name not in links or address not in links[name].addresses
+        case SetLinkUp(name=name, netns=None):
+            return name not in links or not links[name].up
+        case _:
+            return False
 
 
 def _held(hold: HoldPort) -> HeldPort:

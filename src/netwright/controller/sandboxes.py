@@ -15,6 +15,7 @@ A failure takes 2 and 1 back on the machine and then 2 on disk.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from netwright.controller.api import Attachment, SandboxRequest, kind_of
@@ -81,6 +82,10 @@ class Sandboxes:
         if self._state.sandbox(sandbox).kind is SandboxKind.HOST:
             return HOST_NAMESPACE
         return f"{self._with.netns_directory}/{sandbox[:12]}"
+
+    def holding(self, sandbox: Id) -> AbstractAsyncContextManager[None]:
+        """Hold off every change of a sandbox."""
+        return self._locks.holding(sandbox)
 
     async def create(self, request: SandboxRequest) -> Sandbox:
         """Reserve a stack, its endpoints and their addresses; nothing is on the machine yet."""

@@ -32,6 +32,7 @@ class State:
         self._on_network: dict[Id, dict[Id, Endpoint]] = {}
         self._in_sandbox: dict[Id, dict[Id, Endpoint]] = {}
         self._named: dict[str, Id] = {}
+        self._at_interface: dict[str, Id] = {}
         self.version = 0
         """Grows with every change: whoever keeps something derived from the rows compares it."""
 
@@ -97,6 +98,8 @@ class State:
                 self.endpoints[row.id] = row
                 self._on_network.setdefault(row.network, {})[row.id] = row
                 self._in_sandbox.setdefault(row.sandbox, {})[row.id] = row
+                if row.host_interface:
+                    self._at_interface[row.host_interface] = row.id
 
     def _forget(self, row: Row) -> None:
         self.version += 1
@@ -112,6 +115,7 @@ class State:
                 self.endpoints.pop(row.id, None)
                 self._on_network.get(row.network, {}).pop(row.id, None)
                 self._in_sandbox.get(row.sandbox, {}).pop(row.id, None)
+                self._at_interface.pop(row.host_interface, None)
 
     def network(self, reference: str) -> Network:
         """Return the network that a user means: by full id, full name, or id prefix, in Docker's order.
@@ -150,6 +154,11 @@ class State:
     def in_sandbox(self, sandbox: Id) -> tuple[Endpoint, ...]:
         """Return a sandbox's endpoints in the order of their declaration."""
         return tuple(sorted(self._in_sandbox.get(sandbox, {}).values(), key=lambda endpoint: endpoint.order))
+
+    def at_interface(self, name: str) -> Endpoint | None:
+        """Return the endpoint whose end on the host has this name."""
+        identity = self._at_interface.get(name)
+        return None if identity is None else self.endpoints.get(identity)
 
 
 def _reverse(put: Sequence[Row], before: Mapping[Id, Row | None]) -> list[Change]:

@@ -1,10 +1,11 @@
 """What a firewall backend is: a pure renderer of intents into operations."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from netwright.firewall.intent import Intent
+from netwright.host.notices import Place
 from netwright.host.ops import Op
 from netwright.host.queries import IptablesRules
 
@@ -29,6 +30,23 @@ class FirewallSettings:
 
 Listings = Mapping[IptablesRules, str | None]
 """What iptables-save says of each table asked for; None where iptables is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What others have changed. Without places it is not known what: anything may have been."""
+
+    places: frozenset[Place] | None = None
+
+    def touches(self, table: str, *names: str) -> bool:
+        """Tell whether a table was changed; with names, whether one of these in it was, or the table as a whole."""
+        if self.places is None:
+            return True
+        return any(place.table == table and (not names or place.name in {"", *names}) for place in self.places)
+
+    def loses(self, table: str) -> bool:
+        """Tell whether something of a table may be gone."""
+        return self.places is None or any(place.table == table and place.lost for place in self.places)
 
 
 class Backend(Protocol):
@@ -74,6 +92,19 @@ class Backend(Protocol):
 
         `found` are the listings that `consults` names. Whoever passes them holds off all other changes from the time
         when they were asked for until the operations are done; without them the change is right as well, only slower.
+        """
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """The nftables tables that must be there, as `family name`."""
+
+    def examines(self, damage: Damage) -> Sequence[IptablesRules]:
+        """Return the listings that tell what is left of ours after a damage."""
+
+    def heal(self, damage: Damage, wanted: Callable[[], Collection[Intent]], found: Listings) -> Sequence[Op]:
+        """Return what puts back what of ours is not as it should be; nothing where the damage is not ours.
+
+        `wanted` returns all intents, and is asked only where they are needed; `found` is what `examines` names.
         """
 
     def uninstall(self, found: Listings) -> Sequence[Op]:

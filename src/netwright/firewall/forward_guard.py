@@ -12,22 +12,33 @@ TABLE = "netwright"
 
 
 def commands(settings: FirewallSettings) -> list[str]:
-    """Return the nft commands that see to the table and the set, and to the rule where it is ours to make."""
-    lines = [
+    """Return the nft commands that see to the table and the set, and to the rules that are ours to make."""
+    return [*opened(), *(line for version in guarded(settings) for line in _rule(version))]
+
+
+def guarded(settings: FirewallSettings) -> list[int]:
+    """Return the IP versions of which this engine has made a router of the host."""
+    return [version for version, on in ((4, settings.guard_forwarding4), (6, settings.guard_forwarding6)) if on]
+
+
+def opened() -> list[str]:
+    """Return the nft commands that see to the table and the set; repeated, they change nothing."""
+    return [
         f"add table inet {TABLE}",
         f"add set inet {TABLE} bridges {{ type ifname; }}",
     ]
-    guarded = [("ipv4", settings.guard_forwarding4), ("ipv6", settings.guard_forwarding6)]
-    if any(on for _, on in guarded):
-        chain = f"inet {TABLE} forward"
-        reason = 'drop comment "forwarding is on for the bridges only"'
-        lines += [
-            f"add chain {chain} {{ type filter hook forward priority 0; policy accept; }}",
-            f"flush chain {chain}",
-        ]
-        lines += [
-            f"add rule {chain} meta nfproto {family} iifname != @bridges oifname != @bridges {reason}"
-            for family, on in guarded
-            if on
-        ]
-    return lines
+
+
+def chain(version: int) -> str:
+    """Return the name of the chain that guards a family: engines may have switched different ones on."""
+    return f"forward{version}"
+
+
+def _rule(version: int) -> list[str]:
+    where = f"inet {TABLE} {chain(version)}"
+    strangers = f"meta nfproto ipv{version} iifname != @bridges oifname != @bridges"
+    return [
+        f"add chain {where} {{ type filter hook forward priority 0; policy accept; }}",
+        f"flush chain {where}",
+        f'add rule {where} {strangers} drop comment "forwarding is on for the bridges only"',
+    ]

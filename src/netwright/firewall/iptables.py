@@ -11,18 +11,20 @@ who may send what inside a bridge, that containers do not reach the host's loopb
 nobody else where it was us who switched forwarding on. The policy of FORWARD is therefore not touched, unlike Docker's.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from netwright.firewall import forward_guard
-from netwright.firewall.api import FirewallSettings, Listings
+from netwright.firewall.api import Damage, FirewallSettings, Listings
 from netwright.firewall.docker_user import CHAIN as DOCKER_USER
 from netwright.firewall.docker_user import has_chain
 from netwright.firewall.elements import Element, commands, elements_of, removal, transition
 from netwright.firewall.intent import Intent
 from netwright.firewall.layer2 import bridge_table
+from netwright.firewall.mending import shared_table
 from netwright.firewall.rules import Rule, rules_of
-from netwright.firewall.shared_chains import SharedChains
+from netwright.firewall.shared_chains import SharedChains, table_of
 from netwright.firewall.skeleton import guard_table
 from netwright.host.ops import IptablesTransaction, NftTransaction, Op
 from netwright.host.queries import IptablesRules
@@ -59,6 +61,9 @@ class IptablesBackend:
 
     def install(self, intents: Collection[Intent], found: Listings) -> Sequence[Op]:
         """Return what makes exactly these intents true, one transaction a table, and the tables beside them."""
+        return [self._whole_beside(intents), *self._tables(intents, found, lambda *_: False)]
+
+    def _whole_beside(self, intents: Collection[Intent]) -> NftTransaction:
         lines = [
             *forward_guard.commands(self._settings),
             *removal(self._table),
@@ -66,13 +71,42 @@ class IptablesBackend:
             bridge_table(self._table),
             *commands("add", self._table, self._beside(intents)),
         ]
-        ops: list[Op] = [NftTransaction(commands="\n".join(lines))]
+        return NftTransaction(commands="\n".join(lines))
+
+    def _tables(
+        self,
+        intents: Collection[Intent],
+        found: Listings,
+        spared: Callable[[str, Sequence[str], Sequence[Rule], SharedChains], bool],
+    ) -> Iterator[Op]:
+        """Yield what writes each table of iptables that is not spared."""
         for version in self._versions:
             rules = [*_JUMPS, *self._rules(version, intents), *self._entrances(version)]
             shared = SharedChains(_listings(found, version), {intent.bridge for intent in intents})
             for table in _TABLES:
-                text = _written(table, _lines(found, version, table), rules, shared)
-                ops.append(IptablesTransaction(version=version, rules=text))
+                present = _lines(found, version, table)
+                if not spared(table, present, rules, shared):
+                    text = _written(table, present, rules, shared)
+                    yield IptablesTransaction(version=version, rules=text)
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """Both of this engine, and the one that engines share."""
+        return (f"inet {self._table}", f"bridge {self._table}", f"inet {forward_guard.TABLE}")
+
+    def examines(self, damage: Damage) -> Sequence[IptablesRules]:
+        """Return all tables where one of them was changed: what stands in one tells what belongs into another."""
+        return self.wants if any(damage.touches(table_of(query)) for query in self.wants) else ()
+
+    def heal(self, damage: Damage, wanted: Callable[[], Collection[Intent]], found: Listings) -> Sequence[Op]:
+        """Return a rewriting of the tables in which something of ours is not as it should be."""
+        ops: list[Op] = []
+        if any(damage.touches(f"{family} {self._table}") for family in ("inet", "bridge")):
+            ops.append(self._whole_beside(wanted()))
+        else:
+            ops.extend(shared_table(self._settings, damage, lambda: self._beside(wanted())))
+        if found:
+            ops.extend(self._tables(wanted(), found, _is_right))
         return ops
 
     def consults(self, *, add: Collection[Intent], remove: Collection[Intent]) -> Sequence[IptablesRules]:
@@ -161,6 +195,19 @@ def _written(table: str, present: Sequence[str], rules: Sequence[Rule], shared: 
     lines.extend(going)
     lines.extend(map(_addition, coming))
     return _text(table, lines)
+
+
+def _is_right(table: str, present: Sequence[str], rules: Sequence[Rule], shared: SharedChains) -> bool:
+    """Tell whether a table has exactly what is ours, in whatever order changes have left it."""
+    chains = _CHAINS[table] if table != "filter" else (*_CHAINS[table], DOCKER_USER)
+    own = tuple(f"-A {chain} " for chain in _CHAINS[table])
+    expected = Counter(_appended(rule) for rule in rules if rule.table == table and rule.chain in _CHAINS[table])
+    built_in = [rule for rule in rules if rule.table == table and rule.chain not in _CHAINS[table]]
+    return (
+        all(has_chain(present, chain) for chain in chains)
+        and Counter(line for line in present if line.startswith(own)) == expected
+        and not any(shared.correction(table, built_in))
+    )
 
 
 def _removed(table: str, present: Sequence[str], shared: SharedChains) -> str:

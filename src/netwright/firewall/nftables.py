@@ -1,13 +1,15 @@
 """The nftables backend: a fixed skeleton of rules, and everything that changes as elements of sets and maps."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import ClassVar
 
 from netwright.firewall import docker_user, forward_guard
-from netwright.firewall.api import FirewallSettings, Listings
+from netwright.firewall.api import Damage, FirewallSettings, Listings
 from netwright.firewall.elements import Element, commands, elements_of, removal, transition
 from netwright.firewall.intent import Intent
 from netwright.firewall.layer2 import bridge_table
+from netwright.firewall.mending import shared_table
+from netwright.firewall.shared_chains import table_of
 from netwright.firewall.skeleton import inet_table
 from netwright.host.ops import NftTransaction, Op
 from netwright.host.queries import IptablesRules
@@ -29,6 +31,9 @@ class NftablesBackend:
 
     def install(self, intents: Collection[Intent], found: Listings) -> Sequence[Op]:
         """Return one transaction that replaces both tables as a whole, and what the admin's own chain needs."""
+        return [self._whole(intents), *docker_user.ensure(found)]
+
+    def _whole(self, intents: Collection[Intent]) -> NftTransaction:
         lines = [
             *forward_guard.commands(self._settings),
             *removal(self._table),
@@ -36,7 +41,25 @@ class NftablesBackend:
             bridge_table(self._table),
             *commands("add", self._table, self._elements(intents)),
         ]
-        return [NftTransaction(commands="\n".join(lines)), *docker_user.ensure(found)]
+        return NftTransaction(commands="\n".join(lines))
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """Both of this engine, and the one that engines share."""
+        return (f"inet {self._table}", f"bridge {self._table}", f"inet {forward_guard.TABLE}")
+
+    def examines(self, damage: Damage) -> Sequence[IptablesRules]:
+        """Return the filter tables of iptables, where they were changed."""
+        return [query for query in self.wants if damage.touches(table_of(query))]
+
+    def heal(self, damage: Damage, wanted: Callable[[], Collection[Intent]], found: Listings) -> Sequence[Op]:
+        """Return a rebuild where our tables were touched; what engines share is only added to."""
+        ops: list[Op] = []
+        if any(damage.touches(f"{family} {self._table}") for family in ("inet", "bridge")):
+            ops.append(self._whole(wanted()))
+        else:
+            ops.extend(shared_table(self._settings, damage, lambda: self._elements(wanted())))
+        return [*ops, *docker_user.ensure(found)]
 
     def consults(
         self,

@@ -13,12 +13,18 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from netwright.firewall.rules import Rule
+from netwright.host.queries import IptablesRules
 
 _BRIDGES = re.compile(
     r"-A (?:DOCKER-BRIDGE -o (\S+) -j DOCKER|DOCKER-INTERNAL ! -s \S+ (?:! -i \S+ )?-o (\S+) -j DROP)"
 )
 _SUBJECT = re.compile(r"-A FORWARD|-A PREROUTING -d \S+")
 _HIDDEN = r"-j (?:MASQUERADE|SNAT --to-source \S+)"
+
+
+def table_of(query: IptablesRules) -> str:
+    """Return the nftables table behind one of iptables', where iptables stands on nftables."""
+    return f"{'ip' if query.version == 4 else 'ip6'} {query.table}"
 
 
 class SharedChains:

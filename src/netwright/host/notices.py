@@ -1,4 +1,4 @@
-"""What a machine tells by itself: routes that come and go, as frozen values."""
+"""What a machine tells by itself, as frozen values: routes that come and go, what others do to rules and links."""
 
 from dataclasses import dataclass
 
@@ -27,8 +27,42 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressVanished:
+    """A link has lost an address."""
+
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardingOff:
+    """The host forwards packets of an IP version no more."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something in nftables that was changed: a table, as `family name`, or a chain, set or map in it.
+
+    iptables' own tables are `ip filter`, `ip6 nat` and the like. `lost` says that something of it is gone: itself, or
+    rules or elements in it.
+    """
+
+    table: str
+    name: str = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RulesChanged:
+    """Somebody else has changed these places, in one transaction."""
+
+    places: frozenset[Place]
+
+
+@dataclass(frozen=True, slots=True)
 class NoticesMissed:
-    """More happened than could be told: only a look at all routes shows what."""
+    """More happened than could be told: only a look at everything shows what."""
 
 
-Notice = RouteAppeared | RouteVanished | LinkDown | NoticesMissed
+Notice = RouteAppeared | RouteVanished | LinkDown | AddressVanished | ForwardingOff | RulesChanged | NoticesMissed

@@ -77,6 +77,15 @@ class AddVeth(Op):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinBridge(Op):
+    """Make a link of the host a port of a bridge again, and bring it up; content when it is both."""
+
+    name: str
+    bridge: str
+    hairpin: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteLink(Op):
     """Take a link out of service at once; its name and its addresses are free when this returns.
 

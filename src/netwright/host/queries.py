@@ -48,6 +48,13 @@ class Links(Query[tuple[Link, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class LinkNamed(Query[Link | None]):
+    """The interface of the engine's namespace with this name, with its addresses."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Routes(Query[tuple[Route, ...]]):
     """All unicast routes of the main table, both families."""
 

@@ -6,7 +6,7 @@ Nothing but the descriptors that are named is handed down to a program.
 
 import asyncio
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netwright.errors import OperationFailed
@@ -25,20 +25,36 @@ class Result:
     errors: str
 
 
-def run(argv: Sequence[str], *, stdin: str = "", timeout: float = SECONDS) -> Result:
-    """Run a program and wait for it; for worker threads. Raises OperationFailed where it cannot run or is too slow."""
+def run(
+    argv: Sequence[str], *, stdin: str = "", timeout: float = SECONDS, started: Callable[[int], None] | None = None
+) -> Result:
+    """Run a program and wait for it; for worker threads. Raises OperationFailed where it cannot run or is too slow.
+
+    `started` is called with the number of its process, before the program is given its input.
+    """
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+        process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     except OSError as error:
         raise _unstartable(argv, error) from None
-    except subprocess.TimeoutExpired:
-        raise OperationFailed(f"{' '.join(argv)} did not end within {timeout:g} s") from None
-    return Result(code=done.returncode, output=done.stdout, errors=done.stderr)
+    with process:
+        if started is not None:
+            started(process.pid)
+        try:
+            output, errors = process.communicate(stdin, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise OperationFailed(f"{' '.join(argv)} did not end within {timeout:g} s") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+    return Result(code=process.returncode, output=output, errors=errors)
 
 
-def check(argv: Sequence[str], *, stdin: str = "", timeout: float = SECONDS) -> str:
+def check(
+    argv: Sequence[str], *, stdin: str = "", timeout: float = SECONDS, started: Callable[[int], None] | None = None
+) -> str:
     """Run a program that must succeed and return its output. Raises OperationFailed."""
-    result = run(argv, stdin=stdin, timeout=timeout)
+    result = run(argv, stdin=stdin, timeout=timeout, started=started)
     if result.code != 0:
         raise failure(argv, result, stdin)
     return result.output

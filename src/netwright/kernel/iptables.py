@@ -1,6 +1,7 @@
 """iptables by its own programs: whole restores, never rule by rule."""
 
 import shutil
+from collections.abc import Callable
 
 from netwright.errors import OperationFailed
 from netwright.kernel import commands
@@ -13,14 +14,18 @@ def installed(version: int) -> bool:
     return shutil.which(f"{_PROGRAMS[version]}-restore") is not None
 
 
-def restore(version: int, rules: str) -> None:
-    """Apply a text for iptables-restore; what it does not name stays. Raises OperationFailed."""
+def restore(version: int, rules: str, started: Callable[[int], None] | None = None) -> None:
+    """Apply a text for iptables-restore; what it does not name stays. Raises OperationFailed.
+
+    `started` is told the number of the process before it changes anything.
+    """
     if not installed(version):
         raise OperationFailed(
             f"{_PROGRAMS[version]}-restore is not installed: apt-get install iptables, "
             "or use --firewall-backend=nftables"
         )
-    commands.check([f"{_PROGRAMS[version]}-restore", "--noflush", "--wait", "10"], stdin=rules)
+    argv = [f"{_PROGRAMS[version]}-restore", "--noflush", "--wait", "10"]
+    commands.check(argv, stdin=rules, started=started)
 
 
 def save(version: int, table: str) -> str | None:

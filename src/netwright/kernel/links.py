@@ -75,6 +75,14 @@ def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
         raise
 
 
+def join_bridge(home: Stack, op: ops.JoinBridge) -> None:
+    """Make a link a port of a bridge again."""
+    batch = [rt.join_bridge(op.name, home.index(op.bridge))]
+    if op.hairpin:
+        batch.append(rt.set_hairpin(op.name))
+    _request(home, f"putting {op.name} on {op.bridge}", batch)
+
+
 def _no_veth(op: ops.AddVeth, error: NetlinkError) -> OperationFailed:
     """Return why a veth pair cannot be made."""
     if error.errno == errno.EXFULL:

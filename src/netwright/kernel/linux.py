@@ -21,6 +21,7 @@ from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
 from netwright.kernel.netlink.socket import NetlinkError
 from netwright.kernel.nft import Nft
+from netwright.kernel.own_processes import OwnProcesses
 from netwright.kernel.ports import Ports, has_ipv6
 from netwright.kernel.stack import Stack
 
@@ -98,6 +99,8 @@ class LinuxHost:
 
     def __init__(self, *, exec_root: str, group: int) -> None:
         self._group = group
+        self.own_processes = OwnProcesses()
+        """Programs that change rules for us: whoever hears of changes (`ruleset_feed`) knows them by it."""
         self._ports = Ports(exec_root)
         self._announcer = Announcer()
         self._local = threading.local()
@@ -168,6 +171,7 @@ class LinuxHost:
             ops.DeleteNamespace: self._delete_namespace,
             ops.AddBridge: lambda work, op: links.add_bridge(work.home, op),
             ops.AddVeth: lambda work, op: links.add_veth(work.home, work.stack(op.netns), op),
+            ops.JoinBridge: lambda work, op: links.join_bridge(work.home, op),
             ops.DeleteLink: self._delete_link,
             ops.RetireLink: lambda work, op: links.retire_link(work.stack(op.netns), op),
             ops.SetLinkUp: lambda work, op: links.set_link_up(work.stack(op.netns), op),
@@ -183,7 +187,7 @@ class LinuxHost:
             ops.RelayPort: lambda _, op: ports.relay(op.protocol, op.address, op.port, op.to_address, op.to_port),
             ops.ForgetFlows: _forget_flows,
             ops.NftTransaction: lambda work, op: work.worker.nft.run(op.commands),
-            ops.IptablesTransaction: lambda _, op: iptables.restore(op.version, op.rules),
+            ops.IptablesTransaction: lambda _, op: iptables.restore(op.version, op.rules, self.own_processes.note),
             ops.Mount: lambda _, op: mounts.mount(op.source, op.target, op.type, op.options),
             ops.Unmount: lambda _, op: mounts.unmount(op.target),
         }
@@ -191,6 +195,7 @@ class LinuxHost:
     def _questions(self) -> dict[type[queries.Query[Any]], Callable[[Batch, Any], object]]:
         return {
             queries.Links: lambda work, query: tuple(work.stack(query.netns).links()),
+            queries.LinkNamed: lambda work, query: work.home.link(query.name),
             queries.Routes: lambda work, query: tuple(work.stack(query.netns).routes()),
             queries.Sysctl: lambda work, query: work.inside(query.netns, lambda: sysctl.read(query.key)),
             queries.Namespaces: lambda _, query: netns.pinned(query.directory),

@@ -75,13 +75,15 @@ class Stack:
         return int(_IFREQ.unpack(answer)[1])
 
     def link(self, name: str) -> Link | None:
-        """Return a link without its addresses, or None."""
+        """Return a link with its addresses, or None."""
         try:
-            return _link(self.netlink.get(rt.get_link(name)), {})
+            body = self.netlink.get(rt.get_link(name))
         except NetlinkError as error:
             if error.errno == errno.ENODEV:
                 return None
             raise
+        _, _, index, _, _ = _IFINFO.unpack_from(body)
+        return _link(body, self._addresses(index))
 
     def links(self, *, addresses: bool = True) -> list[Link]:
         """Return all links, with their addresses where wanted."""

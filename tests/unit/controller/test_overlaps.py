@@ -11,6 +11,7 @@ import pytest
 
 from netwright.controller.events import NetworkEvents
 from netwright.controller.overlaps import Overlaps
+from netwright.controller.own_links import OwnLinks
 from netwright.controller.state import State
 from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
@@ -53,7 +54,9 @@ class Watch:
 
     def __post_init__(self) -> None:
         drivers = builtin(BridgeSettings(group=1))
-        self.overlaps = Overlaps(self.state, drivers, self.host, NetworkEvents(self.bus))
+        self.overlaps = Overlaps(
+            self.state, OwnLinks(self.state, drivers), self.host, NetworkEvents(self.bus, "engine")
+        )
 
     async def network(self, name: str, *subnets: str, driver: str = "bridge") -> Network:
         """Note a network."""

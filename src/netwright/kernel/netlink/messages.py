@@ -22,6 +22,7 @@ from netwright.model.addressing import IPAddress, IPNetwork, Mac
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWNETCONF = 80
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
 IFLA_LINKINFO, IFLA_GROUP, IFLA_NET_NS_FD, IFLA_LINK_NETNSID = 18, 27, 28, 37
@@ -112,6 +113,12 @@ def no_ipv6_autoconfiguration(name: str) -> bytearray:
     """Keep the kernel from giving a link an IPv6 address, and from speaking IPv6 on it, by itself."""
     mode = nested(IFLA_AF_SPEC, nested(socket.AF_INET6, octet(IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE)))
     return message(RTM_SETLINK, NLM_F_ACK, link_header() + text(IFLA_IFNAME, name) + mode)
+
+
+def join_bridge(name: str, master: int) -> bytearray:
+    """Make a link a port of a bridge, and bring it up."""
+    header = link_header(flags=IFF_UP, change=IFF_UP)
+    return message(RTM_SETLINK, NLM_F_ACK, header + text(IFLA_IFNAME, name) + number(IFLA_MASTER, master))
 
 
 def park_link(index: int, name: str, group: int) -> bytearray:

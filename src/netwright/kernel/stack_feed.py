@@ -1,45 +1,58 @@
-"""The kernel's own news of routes, heard by the event loop.
+"""The kernel's own news of the host's network stack, heard by the event loop.
 
-A socket that is a member of rtnetlink's groups for links and routes is told of every change. Most news of links (an
-attached endpoint makes several) are of no interest here: a filter in the kernel drops them before anybody is woken.
+A socket that is a member of rtnetlink's groups is told of every change of links, addresses, routes and forwarding. Most
+news of links (an attached endpoint makes several) are of no interest here: a filter in the kernel drops them before
+anybody is woken.
 """
 
 import asyncio
 import errno
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from netwright.host.notices import LinkDown, Notice, NoticesMissed, RouteAppeared, RouteVanished
+from netwright.host.notices import (
+    AddressVanished,
+    ForwardingOff,
+    LinkDown,
+    Notice,
+    NoticesMissed,
+    RouteAppeared,
+    RouteVanished,
+)
 from netwright.kernel.filter import DROP, JUMP_IF_ANY, JUMP_IF_EQUAL, KEEP, LOAD_HALF, LOAD_WORD, Instruction, attach
 from netwright.kernel.netlink import messages as rt
-from netwright.kernel.netlink.wire import HEADER, as_text, attributes, messages
+from netwright.kernel.netlink.wire import HEADER, as_number, as_text, attributes, messages
 from netwright.kernel.routes import read_route
 
-_RTMGRP_LINK, _RTMGRP_IPV4_ROUTE, _RTMGRP_IPV6_ROUTE = 0x1, 0x40, 0x400
+_GROUPS = (1, 7, 11, 5, 9, 24, 25)
+"""RTNLGRP_LINK; IPV4_ROUTE and IPV6_ROUTE; IPV4_IFADDR and IPV6_IFADDR; IPV4_NETCONF and IPV6_NETCONF."""
 _IFINFO = struct.Struct("=BxHiII")
+_IFADDR = struct.Struct("=BBBBI")
+_NETCONF_HEADER = 4
+_NETCONFA_IFINDEX, _NETCONFA_FORWARDING = 1, 2
+_ALL_LINKS = 0xFFFFFFFF
 _DATAGRAM = 1 << 16
 _TURN = 64
 """How many messages are read before the event loop gets its turn again."""
 
 # Offsets into struct nlmsghdr and the struct ifinfomsg behind it; both hold numbers in the host's byte order.
 _TYPE, _FLAGS = 4, HEADER.size + 8
+_KINDS = (rt.RTM_NEWROUTE, rt.RTM_DELROUTE, rt.RTM_DELLINK, rt.RTM_DELADDR, rt.RTM_NEWNETCONF)
 _FILTER = (
     Instruction(LOAD_HALF, _TYPE),
-    Instruction(JUMP_IF_EQUAL, socket.htons(rt.RTM_NEWROUTE), yes=5),
-    Instruction(JUMP_IF_EQUAL, socket.htons(rt.RTM_DELROUTE), yes=4),
-    Instruction(JUMP_IF_EQUAL, socket.htons(rt.RTM_DELLINK), yes=3),
+    *(Instruction(JUMP_IF_EQUAL, socket.htons(kind), yes=len(_KINDS) - place + 2) for place, kind in enumerate(_KINDS)),
     Instruction(JUMP_IF_EQUAL, socket.htons(rt.RTM_NEWLINK), no=3),
     Instruction(LOAD_WORD, _FLAGS),
     Instruction(JUMP_IF_ANY, socket.htonl(rt.IFF_UP), yes=1),
     KEEP,
     DROP,
 )
-"""Routes, links that go, and links that are not up."""
+"""Routes, links and addresses that go, forwarding, and links that are not up."""
 
 
-class RouteFeed:
-    """Tells what happens to routes of the engine's own network namespace."""
+class StackFeed:
+    """Tells what happens to the stack of the engine's own network namespace."""
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
@@ -77,7 +90,7 @@ class RouteFeed:
 def _open() -> socket.socket:
     news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     attach(news, _FILTER)
-    news.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_ROUTE | _RTMGRP_IPV6_ROUTE))
+    news.bind((0, sum(1 << group - 1 for group in _GROUPS)))
     return news
 
 
@@ -93,6 +106,18 @@ def read_notices(datagram: bytes) -> Iterator[Notice]:
             # A message of another family is about a bridge's port, not about the link itself.
             if family == socket.AF_UNSPEC and (kind == rt.RTM_DELLINK or not flags & rt.IFF_UP):
                 yield LinkDown(as_text(attributes(body, _IFINFO.size)[rt.IFLA_IFNAME]))
+        elif kind == rt.RTM_DELADDR:
+            *_, index = _IFADDR.unpack_from(body)
+            if (name := _name(index)) is not None:
+                yield AddressVanished(name)
+        elif kind == rt.RTM_NEWNETCONF:
+            found = attributes(body, _NETCONF_HEADER)
+            if _number(found, _NETCONFA_IFINDEX) == _ALL_LINKS and _number(found, _NETCONFA_FORWARDING) == 0:
+                yield ForwardingOff(4 if body[0] == socket.AF_INET else 6)
+
+
+def _number(found: Mapping[int, bytes], kind: int) -> int | None:
+    return as_number(found[kind]) if kind in found else None
 
 
 def _name(index: int) -> str | None:

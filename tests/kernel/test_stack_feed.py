@@ -1,40 +1,28 @@
-"""News of routes, in a namespace: what is told, what is not, and that a gap is told."""
+"""News of the host's stack, in a namespace: what is told, what is not, and that a gap is told."""
 
-import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address, ip_network
 
 import pytest
+from tests.kernel.ear import Ear
 from tests.kernel.firewall_lab import namespace
 
-from netwright.host.notices import LinkDown, Notice, NoticesMissed, RouteAppeared, RouteVanished
+from netwright.host.notices import (
+    AddressVanished,
+    ForwardingOff,
+    LinkDown,
+    Notice,
+    NoticesMissed,
+    RouteAppeared,
+    RouteVanished,
+)
 from netwright.host.queries import Route
-from netwright.kernel.route_feed import RouteFeed
+from netwright.kernel.stack_feed import StackFeed
 
 pytestmark = pytest.mark.kernel
 
-PATIENCE = 20.0
 FAR = ip_network("10.9.0.0/16")
-
-
-class Ear:
-    """Hears what a feed tells."""
-
-    def __init__(self) -> None:
-        self.heard: list[Notice] = []
-        self._more = asyncio.Event()
-
-    def hear(self, notice: Notice) -> None:
-        self.heard.append(notice)
-        self._more.set()
-
-    async def until(self, wanted: Callable[[Notice], bool]) -> None:
-        """Wait for a notice."""
-        async with asyncio.timeout(PATIENCE):
-            while not any(map(wanted, self.heard)):
-                self._more.clear()
-                await self._more.wait()
 
 
 @pytest.fixture
@@ -45,7 +33,7 @@ async def ear() -> AsyncIterator[Ear]:
         ip("link", "set", "far0", "up")
         ip("link", "set", "tun0", "up")
         ip("addr", "add", "192.0.2.1/24", "dev", "tun0")
-        ear, feed = Ear(), RouteFeed()
+        ear, feed = Ear(), StackFeed()
         feed.start(ear.hear)
         try:
             yield ear
@@ -60,6 +48,10 @@ def ip(*arguments: str, stdin: str | None = None) -> None:
 
 def gone(link: str) -> Callable[[Notice], bool]:
     return lambda notice: notice == LinkDown(link)
+
+
+def sysctl(setting: str) -> None:
+    subprocess.run(["sysctl", "-q", "-w", setting], check=True)
 
 
 async def test_routes_that_come_and_go_are_told_with_where_they_lead(ear: Ear) -> None:
@@ -97,6 +89,27 @@ async def test_only_links_that_go_are_told_and_only_of_this_namespace(ear: Ear) 
 
     assert [notice for notice in ear.heard if isinstance(notice, RouteAppeared)] == []
     assert {notice for notice in ear.heard if isinstance(notice, LinkDown)} == {LinkDown("far0")}
+
+
+async def test_an_address_that_goes_is_told(ear: Ear) -> None:
+    ip("addr", "add", "fd00:9::1/64", "dev", "tun0", "nodad")
+    ip("addr", "del", "fd00:9::1/64", "dev", "tun0")
+    await ear.until(lambda notice: notice == AddressVanished("tun0"))
+    ear.heard.clear()
+
+    ip("addr", "del", "192.0.2.1/24", "dev", "tun0")
+
+    await ear.until(lambda notice: notice == AddressVanished("tun0"))
+
+
+@pytest.mark.parametrize(("version", "key"), [(4, "net.ipv4.ip_forward"), (6, "net.ipv6.conf.all.forwarding")])
+async def test_forwarding_that_is_switched_off_is_told(ear: Ear, version: int, key: str) -> None:
+    for value in ("1", "0"):
+        sysctl(f"{key}={value}")
+
+    await ear.until(lambda notice: notice == ForwardingOff(version))
+
+    assert sum(isinstance(notice, ForwardingOff) for notice in ear.heard) == 1
 
 
 async def test_a_gap_is_told(ear: Ear) -> None:
