@@ -113,6 +113,7 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
         ip_forward=config.ip_forward,
         guard_forwarding=not config.ip_forward_no_drop,
         direct_routing=config.allow_direct_routing,
+        lenient_options=config.lenient_network_options,
     )
 
 

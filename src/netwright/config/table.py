@@ -138,6 +138,12 @@ class Config:
         "option of all new networks of a driver",
         key="default-network-opts",
     )
+    lenient_network_options: bool = switch(
+        "--lenient-network-options",
+        False,
+        G.NETWORKS,
+        "take com.docker.network options of networks and endpoints that nobody knows in silence, as Docker does",
+    )
 
     firewall_backend: str = one(
         "--firewall-backend",

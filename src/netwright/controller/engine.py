@@ -21,6 +21,7 @@ from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
+from netwright.drivers.option_names import OptionNames
 from netwright.errors import NetwrightError, TeardownFailed
 from netwright.firewall.api import Backend, FirewallSettings
 from netwright.host.notices import Notice
@@ -60,6 +61,7 @@ class EngineSettings:
     ip_forward: bool = True
     guard_forwarding: bool = True
     direct_routing: bool = False
+    lenient_options: bool = False
 
     def backend(self, firewall: FirewallSettings) -> Backend:
         """Return the backend to use."""
@@ -95,7 +97,7 @@ class NetworkEngine:
         self._reservations = Reservations(self._ipam, self._drivers)
         self._means = Means(self._drivers, relays)
         self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
-        events = NetworkEvents(bus, settings.identity)
+        events, names = NetworkEvents(bus, settings.identity), OptionNames(lenient=settings.lenient_options)
         links = OwnLinks(self._state, self._drivers)
         self.overlaps = Overlaps(self._state, links, host, events)
         self.networks = Networks(
@@ -108,6 +110,7 @@ class NetworkEngine:
                 events=events,
                 overlaps=self.overlaps,
                 forward=self._forward,
+                names=names,
             )
         )
         self.sandboxes = Sandboxes(
@@ -119,6 +122,7 @@ class NetworkEngine:
                 firewall=self._firewall,
                 publishing=self._publishing,
                 events=events,
+                names=names,
                 netns_directory=settings.netns_directory,
             )
         )

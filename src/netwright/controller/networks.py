@@ -18,6 +18,7 @@ from netwright.controller.requests import HOST, NONE, PREDEFINED
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.drivers.api import Driver
+from netwright.drivers.option_names import OptionNames
 from netwright.errors import Conflict, Forbidden, InvalidInput, NetwrightError, NotFound, TeardownFailed
 from netwright.host.protocol import Host, transaction
 from netwright.host.queries import Links, ReadFile, Route, Routes
@@ -45,6 +46,7 @@ class NetworkCollaborators:
     events: NetworkEvents
     overlaps: Overlaps
     forward: Callable[[Network], Awaitable[None]]
+    names: OptionNames
 
 
 class Networks:
@@ -172,6 +174,8 @@ class Networks:
             options=request.options,
             labels=request.labels,
         )
+        if faults := self._with.names.faults(network.options, driver.network_options, f"driver {driver.name}"):
+            raise InvalidInput("\n".join(faults))
         network = await self._adopt(network, driver)
         routes: Sequence[Route] = ()
         if driver.capabilities.addresses:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from netwright.controller.api import Attachment
-from netwright.controller.gateways import Gateways
+from netwright.controller.gateways import Gateways, choose
 from netwright.drivers.api import Driver
 from netwright.errors import OperationFailed, SystemFailure
 from netwright.host.ops import HoldPort
@@ -15,7 +15,7 @@ from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Sandbox
 from netwright.model.ports import Port, PortBinding
-from netwright.publish.allocate import HostPorts, Reach, RelayPolicy, Wish, preferred_number, wishes
+from netwright.publish.allocate import HostPorts, Reach, RelayPolicy, Wish, opened, preferred_number, wishes
 
 log = logging.getLogger(__name__)
 
@@ -43,30 +43,31 @@ class Publishing:
             self._ports.put(item.endpoint.id, item.sandbox.name, bindings)
 
     async def grant(
-        self, attempt: Transaction, sandbox: Sandbox, gateways: Gateways, shape: Sequence[Attachment]
+        self, attempt: Transaction, sandbox: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment]
     ) -> list[Attachment]:
-        """Return the shape with the ports of its sandbox granted to its gateways, their sockets held.
+        """Return a new shape with the ports of its sandbox granted to its gateways, their sockets held.
 
-        A sandbox that is open keeps its numbers; a closed one gets those that it had, where they are free. Raises
-        SystemFailure in Docker's words; then the transaction takes the sockets back.
+        A sandbox that is open keeps its numbers, whichever endpoints come and go; a closed one gets those that it had,
+        where they are free. Raises SystemFailure in Docker's words; then the transaction takes the sockets back.
         """
-        before = {
-            (binding.port, binding.host_ip): binding.host_port for item in shape for binding in item.endpoint.bindings
+        gateways = choose(after)
+        numbers = {
+            (binding.port, binding.host_ip): binding.host_port for item in before for binding in item.endpoint.bindings
         }
-        held = frozenset(before.items()) if sandbox.open else frozenset()
-        granted: dict[Id, list[PortBinding]] = {item.endpoint.id: [] for item in shape}
-        for item in shape:
+        held = frozenset(numbers.items()) if sandbox.open else frozenset()
+        granted: dict[Id, list[PortBinding]] = {item.endpoint.id: [] for item in after}
+        for item in (*before, *after):
             self._ports.drop(item.endpoint.id)
         for wish in self._wishes(sandbox, gateways):
-            number = await self._hold(attempt, sandbox, wish, before, held)
+            number = await self._hold(attempt, sandbox, wish, numbers, held)
             for address in wish.addresses:
                 endpoint = _carrier(gateways, address)
                 granted[endpoint.id].append(PortBinding(wish.port, address, number))
                 self._ports.put(endpoint.id, sandbox.name, granted[endpoint.id])
-        for endpoint, port, address in self._opened_directly(sandbox, gateways):
-            granted[endpoint.id].append(PortBinding(port, address, 0))
+        for item in after:
+            granted[item.endpoint.id].extend(self._opened_directly(sandbox, item))
         return [
-            replace(item, endpoint=replace(item.endpoint, bindings=tuple(granted[item.endpoint.id]))) for item in shape
+            replace(item, endpoint=replace(item.endpoint, bindings=tuple(granted[item.endpoint.id]))) for item in after
         ]
 
     def _wishes(self, sandbox: Sandbox, gateways: Gateways) -> list[Wish]:
@@ -74,9 +75,9 @@ class Publishing:
         first = gateways.ipv4 or gateways.ipv6
         if first is None or not self._drivers[first.network.driver].capabilities.publishes:
             return []
-        driver = self._drivers[first.network.driver]
         reach = Reach(
-            default=driver.default_binding(first.network),
+            default=self._default_binding(gateways.ipv4 or first),
+            default6=self._default_binding(gateways.ipv6 or first),
             endpoint4=gateways.ipv4 is not None,
             endpoint6=gateways.ipv6 is not None,
             routed4=self._is_routed(gateways, 4),
@@ -89,14 +90,23 @@ class Publishing:
         item = gateways.of(version)
         return item is not None and self._drivers[item.network.driver].is_routed(item.network, version)
 
-    def _opened_directly(self, sandbox: Sandbox, gateways: Gateways) -> list[tuple[Endpoint, Port, IPAddress]]:
-        """Return the ports that are opened on routed networks, where a host port has no meaning."""
-        asked = {request.port: None for request in sandbox.ports}
+    def _default_binding(self, item: Attachment) -> IPAddress:
+        return self._drivers[item.network.driver].default_binding(item.network)
+
+    def _opened_directly(self, sandbox: Sandbox, item: Attachment) -> list[PortBinding]:
+        """Return the ports that are opened at an endpoint's own addresses: on routed networks, gateway or not."""
+        network, endpoint = item.network, item.endpoint
+        driver = self._drivers[network.driver]
+        own = {4: endpoint.ipv4, 6: endpoint.ipv6}
+        routed = [
+            version
+            for version, address in own.items()
+            if address is not None and not network.internal and driver.is_routed(network, version)
+        ]
         return [
-            (item.endpoint, port, ANY_IPV4 if version == 4 else ANY_IPV6)
-            for version in (4, 6)
-            if (item := gateways.of(version)) is not None and self._is_routed(gateways, version)
-            for port in asked
+            PortBinding(port, ANY_IPV4 if version == 4 else ANY_IPV6, 0)
+            for version in routed
+            for port in opened(sandbox.ports, sandbox.exposed, version, publish_all=sandbox.publish_all)
         ]
 
     async def _hold(
@@ -104,11 +114,11 @@ class Publishing:
         attempt: Transaction,
         sandbox: Sandbox,
         wish: Wish,
-        before: Mapping[tuple[Port, IPAddress], int],
+        numbers: Mapping[tuple[Port, IPAddress], int],
         held: frozenset[tuple[tuple[Port, IPAddress], int]],
     ) -> int:
         """Hold a number for a wish at all its addresses and return it."""
-        preferred = preferred_number(wish, before)
+        preferred = preferred_number(wish, numbers)
         failure: OperationFailed | None = None
         try:
             for number in self._ports.candidates(wish, preferred):

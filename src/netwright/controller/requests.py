@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from netwright.drivers.sysctls import sysctl_faults
+from netwright.drivers.endpoint_options import endpoint_faults
 from netwright.errors import Forbidden, InvalidInput
 from netwright.model.addressing import IPAddress
 from netwright.model.network import EndpointSpec, Network
@@ -19,14 +19,14 @@ def is_user_defined(network: Network) -> bool:
     return network.name not in PREDEFINED
 
 
-def check_spec(network: Network, spec: EndpointSpec) -> None:
+def check_spec(network: Network, spec: EndpointSpec, unknown: Sequence[str] = ()) -> None:
     """Refuse what cannot be asked of an endpoint on this network: all faults in one InvalidInput.
 
-    Raises Forbidden where there can be no endpoint at all.
+    `unknown` is what is wrong with the names of its options. Raises Forbidden where there can be no endpoint at all.
     """
     if network.config_only:
         raise Forbidden("cannot create endpoint on configuration-only network")
-    faults = [*_address_faults(network, spec), *sysctl_faults(spec)]
+    faults = [*_address_faults(network, spec), *endpoint_faults(spec), *unknown]
     if spec.aliases and not is_user_defined(network):
         faults.append("network-scoped aliases are only supported for user-defined networks")
     if faults:

@@ -4,18 +4,18 @@ An address is reserved from the endpoint's creation to its deletion, whether its
 endpoint's row alone: IPAM is filled from the rows at the start.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Interface, IPv6Interface
 
 from netwright.drivers.api import Driver
+from netwright.drivers.endpoint_options import interface_name
 from netwright.errors import InvalidInput
 from netwright.ipam.api import Ipam
 from netwright.model.addressing import IPAddress, IPInterface, Mac
 from netwright.model.names import Id, new_id
 from netwright.model.network import Endpoint, EndpointSpec, Network, Sandbox
-
-IFNAME = "com.docker.network.endpoint.ifname"
 
 
 class Reservations:
@@ -26,9 +26,12 @@ class Reservations:
         self._drivers = drivers
 
     @contextmanager
-    def attempt(self) -> Iterator["Attempt"]:
-        """Yield a maker of endpoints whose addresses are all given back if the block raises."""
-        attempt = Attempt(self._ipam, self._drivers)
+    def attempt(self, named: Collection[str] = ()) -> Iterator["Attempt"]:
+        """Yield a maker of endpoints whose addresses are all given back if the block raises.
+
+        `named` are the interface names that users have asked for: no other endpoint is given one of them.
+        """
+        attempt = Attempt(self._ipam, self._drivers, named)
         try:
             yield attempt
         except BaseException:
@@ -45,9 +48,10 @@ class Reservations:
 class Attempt:
     """One attempt to make endpoints."""
 
-    def __init__(self, ipam: Ipam, drivers: Mapping[str, Driver]) -> None:
+    def __init__(self, ipam: Ipam, drivers: Mapping[str, Driver], named: Collection[str]) -> None:
         self._ipam = ipam
         self._drivers = drivers
+        self._named = named
         self._taken: list[tuple[Network, IPAddress]] = []
 
     def endpoint(
@@ -74,7 +78,7 @@ class Attempt:
             ipv6=self._ipv6(network, spec.ipv6, sandbox.id),
             gateway4=_router(network, driver, 4),
             gateway6=_router(network, driver, 6),
-            interface=_interface_name(spec, driver.interface_prefix(network), among),
+            interface=self._interface(spec, driver.interface_prefix(network), among),
             host_interface=f"veth{identity[:11]}",
         )
 
@@ -92,6 +96,16 @@ class Attempt:
             self._taken.append((network, address.ip))
         return address
 
+    def _interface(self, spec: EndpointSpec, prefix: str, among: Sequence[Endpoint]) -> str:
+        """Return the interface's name inside: the one asked for, or the prefix with the lowest free number."""
+        taken = {other.interface for other in among}
+        if asked := interface_name(spec):
+            if asked in taken:
+                raise InvalidInput(f"interface name {asked} is taken by another endpoint of the same container")
+            return asked
+        names = (f"{prefix}{number}" for number in itertools.count())
+        return next(name for name in names if name not in taken and name not in self._named)
+
     def give_back(self) -> None:
         """Release everything that this attempt has taken."""
         while self._taken:
@@ -106,18 +120,3 @@ def _router(network: Network, driver: Driver, version: int) -> IPAddress | None:
     if not wanted or pool is None or network.internal:
         return None
     return driver.gateway(network, version)
-
-
-def _interface_name(spec: EndpointSpec, prefix: str, among: Sequence[Endpoint]) -> str:
-    """Return the interface's name inside: the one asked for, or the prefix with the lowest free number."""
-    taken = {other.interface for other in among}
-    if asked := spec.driver_options.get(IFNAME, ""):
-        if len(asked) > 15 or "/" in asked or not asked.isprintable() or " " in asked:
-            raise InvalidInput(f"invalid interface name {asked!r}: up to 15 characters, no space and no slash")
-        if asked in taken:
-            raise InvalidInput(f"interface name {asked} is taken by another endpoint of the same container")
-        return asked
-    number = 0
-    while f"{prefix}{number}" in taken:
-        number += 1
-    return f"{prefix}{number}"

@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 from netwright.controller.api import Attachment, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
-from netwright.controller.gateways import choose
 from netwright.controller.locks import KeyedLocks
 from netwright.controller.publishing import Publishing
 from netwright.controller.requests import HOST, check_spec, check_together
@@ -30,6 +29,8 @@ from netwright.controller.shape import Change, Means, difference
 from netwright.controller.state import Row, State
 from netwright.controller.teardown import carry_out_all
 from netwright.controller.together import both
+from netwright.drivers.endpoint_options import interface_name
+from netwright.drivers.option_names import OptionNames
 from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, TeardownFailed
 from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, SetSysctl
 from netwright.host.protocol import Host, Transaction, transaction
@@ -50,6 +51,7 @@ class Collaborators:
     firewall: Firewall
     publishing: Publishing
     events: NetworkEvents
+    names: OptionNames
     netns_directory: str
 
 
@@ -103,13 +105,18 @@ class Sandboxes:
             sysctls=request.sysctls,
         )
         wanted = list(zip(networks, request.endpoints.values(), strict=True))
-        with self._with.reservations.attempt() as attempt:
+        named = [name for _, spec in wanted if (name := interface_name(spec))]
+        with self._with.reservations.attempt(named) as attempt:
             endpoints: list[Endpoint] = []
             for network, spec in wanted:
-                check_spec(network, spec)
+                self._check(network, spec)
                 endpoints.append(attempt.endpoint(sandbox, network, spec, among=endpoints))
             await self._state.commit(put=[sandbox, *endpoints])
         return sandbox
+
+    def _check(self, network: Network, spec: EndpointSpec) -> None:
+        driver = self._with.means.drivers[network.driver]
+        check_spec(network, spec, self._with.names.faults(spec.driver_options, driver.endpoint_options, "endpoints"))
 
     def _wanted(self, reference: str) -> Network:
         """Return a network that a new sandbox names.
@@ -142,7 +149,7 @@ class Sandboxes:
         return attachments
 
     async def _open(self, attempt: Transaction, row: Sandbox, wanted: Sequence[Attachment]) -> None:
-        granted = await self._with.publishing.grant(attempt, row, choose(wanted), wanted)
+        granted = await self._with.publishing.grant(attempt, row, wanted, wanted)
         rows: list[Row] = [replace(row, open=True), *(item.endpoint for item in granted)]
         first: list[Op] = []
         netns = self.path(row.id)
@@ -237,7 +244,7 @@ class Sandboxes:
             if present is not None and not row.open and spec in (EndpointSpec(), present.endpoint.spec):
                 return present  # as Docker: it is to be so at the next start, and it will be
             self._check_joinable(row, joined)
-            check_spec(joined, spec)
+            self._check(joined, spec)
             with self._with.reservations.attempt() as attempt:
                 endpoint = attempt.endpoint(row, joined, spec, among=self._state.in_sandbox(sandbox))
                 added = Attachment(network=joined, endpoint=endpoint, sandbox=row)
@@ -282,11 +289,11 @@ class Sandboxes:
         kept = {item.endpoint.id for item in after}
         gone = [item.endpoint for item in before if item.endpoint.id not in kept]
         if not row.open:
-            await self._state.commit(put=[item.endpoint for item in after], delete=gone)
+            await self._state.commit(put=[item.endpoint for item in _inheriting(after, gone)], delete=gone)
             return
         try:
             async with transaction(self._with.host) as attempt:
-                granted = await self._with.publishing.grant(attempt, row, choose(after), after)
+                granted = await self._with.publishing.grant(attempt, row, before, after)
                 change = difference(self._with.means, before, granted, self.path(row.id))
                 await self._carry_out(attempt, change, [item.endpoint for item in granted], delete=gone)
         except BaseException:
@@ -295,3 +302,12 @@ class Sandboxes:
             await self._state.commit(put=[item.endpoint for item in before], delete=added)
             self._with.publishing.put_back(before, is_open=True)
             raise
+
+
+def _inheriting(kept: Sequence[Attachment], gone: Sequence[Endpoint]) -> list[Attachment]:
+    """Return the endpoints of a closed sandbox with the numbers of those that leave: the first remembers them."""
+    if not kept or not gone:
+        return list(kept)
+    first, *others = kept
+    numbers = (*first.endpoint.bindings, *(binding for endpoint in gone for binding in endpoint.bindings))
+    return [replace(first, endpoint=replace(first.endpoint, bindings=numbers)), *others]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from netwright.drivers.endpoint_options import ENDPOINT_OPTIONS
 from netwright.firewall.intent import Intent
 from netwright.host.ops import Op
 from netwright.model.addressing import ANY_IPV4, IPAddress
@@ -35,6 +36,10 @@ class Driver:
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    network_options: ClassVar[Sequence[str] | None] = ()
+    """The names of the options that networks may have; None where only somebody else knows them."""
+    endpoint_options: ClassVar[Sequence[str] | None] = ENDPOINT_OPTIONS
+    """The same of endpoints."""
 
     def check(self, network: Network) -> None:
         """Raise InvalidInput or Forbidden where the network's options make no sense to this driver."""

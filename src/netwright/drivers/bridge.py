@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_interface
+from ipaddress import ip_interface, ip_network
 from typing import ClassVar
 
 from netwright.drivers.api import Capabilities, Driver
-from netwright.drivers.bridge_options import BridgeOptions
-from netwright.drivers.sysctls import sysctl_ops
+from netwright.drivers.bridge_options import BRIDGE_OPTIONS, BridgeOptions
+from netwright.drivers.endpoint_options import sysctl_ops
 from netwright.errors import Forbidden, InvalidInput
 from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent
 from netwright.host.ops import (
@@ -26,6 +26,9 @@ from netwright.model.addressing import IPAddress, IPInterface, Mac
 from netwright.model.network import Endpoint, Network, Pool
 
 DEFAULT_MTU = 1500
+
+LINK_LOCAL = ip_network("fe80::/64")
+"""What every IPv6 interface has anyway (RFC 4291, 2.5.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ class BridgeDriver(Driver):
 
     name: ClassVar[str] = "bridge"
     capabilities: ClassVar[Capabilities] = Capabilities()
+    network_options: ClassVar[Sequence[str] | None] = BRIDGE_OPTIONS
 
     def __init__(self, settings: BridgeSettings) -> None:
         self._settings = settings
@@ -60,6 +64,8 @@ class BridgeDriver(Driver):
                 raise Forbidden("bridge driver doesn't support multiple subnets")
             if wanted and (not pools or pools[0].subnet.prefixlen == 0):
                 raise InvalidInput(f"ipv{version} pool is empty")
+            if any(pool.subnet != LINK_LOCAL and pool.subnet.overlaps(LINK_LOCAL) for pool in pools):
+                raise InvalidInput(f"subnet {pools[0].subnet} clashes with the Link-Local prefix '{LINK_LOCAL}'")
 
     def create_network(self, network: Network) -> Sequence[Op]:
         """Return what makes the bridge with its gateway addresses, still down."""

@@ -1,14 +1,14 @@
 """The options of a bridge network, out of the strings that users write.
 
-What each means is Docker's (`com.docker.network.bridge.*`); an unknown one is an error that names the nearest known,
-because a misspelt `enable_icc` that is silently ignored opens what the user meant to close.
+What each means is Docker's (`com.docker.network.bridge.*`). Names that are none of these are judged by
+`drivers.option_names`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from ipaddress import ip_address
 
+from netwright.drivers.endpoint_options import IFNAME_LENGTH, is_interface_name
 from netwright.errors import InvalidInput
 from netwright.firewall.intent import GatewayMode
 from netwright.model.addressing import ANY_IPV4, IPAddress
@@ -18,7 +18,7 @@ _BRIDGE = "com.docker.network.bridge."
 _DRIVER = "com.docker.network.driver."
 _NETWORK = "com.docker.network."
 
-_KNOWN = (
+BRIDGE_OPTIONS = (
     _BRIDGE + "name",
     _BRIDGE + "enable_ip_masquerade",
     _BRIDGE + "enable_icc",
@@ -40,9 +40,6 @@ _KNOWN = (
 
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
-
-IFNAME_LENGTH = 15
-"""The longest name that the kernel gives an interface (IFNAMSIZ less the final NUL)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +66,6 @@ class BridgeOptions:
     def parse(cls, network: Network) -> "BridgeOptions":
         """Read a network's options. Raises InvalidInput or Forbidden."""
         read = _Reader(network.options)
-        read.refuse_unknown()
         return cls(
             name=read.interface_name(_BRIDGE + "name", f"br-{network.id[:12]}"),
             masquerade=read.boolean(_BRIDGE + "enable_ip_masquerade", default=True),
@@ -99,22 +95,15 @@ class _Reader:
     def __init__(self, options: Mapping[str, str]) -> None:
         self._options = options
 
-    def refuse_unknown(self) -> None:
-        for key in self._options:
-            if key not in _KNOWN:
-                near = get_close_matches(key, _KNOWN, n=1, cutoff=0.5)
-                hint = f": did you mean {near[0]}?" if near else ""
-                raise InvalidInput(f"unknown option {key} for driver bridge{hint}")
-
     def text(self, key: str, default: str) -> str:
         return self._options.get(key) or default
 
     def interface_name(self, key: str, default: str) -> str:
         name = self.text(key, default)
-        if len(name) > IFNAME_LENGTH or not name.isprintable() or "/" in name or " " in name or name in {".", ".."}:
+        if not is_interface_name(name):
             raise InvalidInput(
                 f"failed to parse {key} value: {name} (an interface name has up to {IFNAME_LENGTH} characters, "
-                "no space and no slash)"
+                "no blank, slash or colon)"
             )
         return name
 

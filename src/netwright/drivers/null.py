@@ -1,5 +1,6 @@
 """The null driver: endpoints with a network stack of their own that leads nowhere."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from netwright.drivers.api import Capabilities, Driver
@@ -10,3 +11,5 @@ class NullDriver(Driver):
 
     name: ClassVar[str] = "null"
     capabilities: ClassVar[Capabilities] = Capabilities(addresses=False, publishes=False, single=True)
+    network_options: ClassVar[Sequence[str] | None] = None
+    """Configuration networks keep options for networks of other drivers."""

@@ -44,12 +44,13 @@ class Wish:
 class Reach:
     """What addresses there are to publish at.
 
-    `default` is the host's address for requests that name none. `endpoint4` and `endpoint6` say what the endpoint has;
-    `routed4` and `routed6` that it is reached at its own addresses, so that the host's have no part in it. `host6` says
-    whether the host speaks IPv6.
+    `default` is the host's address for requests that name none; `default6` that for IPv6, where its gateway is on
+    another network. `endpoint4` and `endpoint6` say what the endpoint has; `routed4` and `routed6` that it is reached
+    at its own addresses, so that the host's have no part in it. `host6` says whether the host speaks IPv6.
     """
 
     default: IPAddress = ANY_IPV4
+    default6: IPAddress | None = None
     endpoint4: bool = True
     endpoint6: bool = False
     routed4: bool = False
@@ -62,12 +63,8 @@ def wishes(requests: Sequence[PortRequest], exposed: Sequence[Port], *, publish_
 
     Requests that differ in nothing but the host's address are one wish. Raises InvalidInput for port 0 of a container.
     """
-    asked = list(requests)
-    if publish_all:
-        named = {request.port for request in requests}
-        asked.extend(PortRequest(port) for port in exposed if port not in named)
     groups: dict[tuple[Port, int, int], list[IPAddress]] = {}
-    for request in asked:
+    for request in _asked(requests, exposed, publish_all=publish_all):
         if request.port.number == 0:
             raise InvalidInput("invalid container port 0: a container's port is between 1 and 65535")
         addresses = _addresses(request, reach)
@@ -80,6 +77,19 @@ def wishes(requests: Sequence[PortRequest], exposed: Sequence[Port], *, publish_
     return sorted(found, key=_order)
 
 
+def opened(requests: Sequence[PortRequest], exposed: Sequence[Port], version: int, *, publish_all: bool) -> list[Port]:
+    """Return the ports to open where endpoints are reached at their own addresses; host ports mean nothing there."""
+    wanted = _asked(requests, exposed, publish_all=publish_all)
+    ports = (asked.port for asked in wanted if asked.host_ip is None or asked.host_ip.version == version)
+    return list(dict.fromkeys(ports))
+
+
+def _asked(requests: Sequence[PortRequest], exposed: Sequence[Port], *, publish_all: bool) -> list[PortRequest]:
+    """Return the requests, with one for each exposed port that none names where all are to be published."""
+    named = {request.port for request in requests}
+    return [*requests, *(PortRequest(port) for port in exposed if publish_all and port not in named)]
+
+
 def _order(wish: Wish) -> tuple[bool, int, int, int, int]:
     return not wish.fixed, wish.port.number, _PROTOCOLS.index(wish.port.protocol), wish.first, wish.last
 
@@ -89,16 +99,24 @@ def _addresses(request: PortRequest, reach: Reach) -> list[IPAddress]:
 
     From an IPv6 address the relay leads to an endpoint without IPv6. It does not carry SCTP.
     """
-    address = reach.default if request.host_ip is None else request.host_ip
-    addresses = [address]
-    if request.host_ip is None and address == ANY_IPV4 and reach.host6:
-        addresses.append(ANY_IPV6)
+    addresses = _defaults(reach) if request.host_ip is None else [request.host_ip]
     relayed = reach.endpoint4 and request.port.protocol is not Protocol.SCTP
     reached = {
         4: reach.endpoint4 and not reach.routed4,
         6: (reach.endpoint6 or relayed) and not reach.routed6,
     }
     return [address for address in addresses if reached[address.version]]
+
+
+def _defaults(reach: Reach) -> list[IPAddress]:
+    """Return what no address means: the default of each family; 0.0.0.0 stands for all of both."""
+    addresses = []
+    for version, default in ((4, reach.default), (6, reach.default if reach.default6 is None else reach.default6)):
+        if default.version == version:
+            addresses.append(default)
+        elif version == 6 and default == ANY_IPV4 and reach.host6:
+            addresses.append(ANY_IPV6)
+    return addresses
 
 
 def _without_covered(addresses: Sequence[IPAddress]) -> tuple[IPAddress, ...]:

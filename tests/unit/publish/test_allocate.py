@@ -20,6 +20,7 @@ from netwright.publish.allocate import (
     Reach,
     RelayPolicy,
     Wish,
+    opened,
     preferred_number,
     wishes,
 )
@@ -347,3 +348,18 @@ def test_the_number_of_before_is_that_of_any_address_of_a_wish() -> None:
     before: dict[tuple[Port, IPAddress], int] = {(WEB, ANY_IPV6): 32768, (Port(81, TCP), ANY_IPV4): 32769}
     assert preferred_number(wish(0, 0, *BOTH), before) == 32768
     assert preferred_number(wish(0, 0, LOOPBACK4), before) == 0
+
+
+def test_each_family_has_the_default_address_of_its_own_gateways_network() -> None:
+    reach = Reach(default=LAN4, default6=ANY_IPV4, endpoint6=True)
+
+    assert [wish.addresses for wish in wished(PortRequest(WEB), reach=reach)] == [(LAN4, ANY_IPV6)]
+
+
+def test_where_endpoints_are_reached_directly_all_ports_asked_for_in_the_family_are_opened() -> None:
+    other = Port(81, TCP)
+    named = PortRequest(WEB, LOOPBACK6, 8080, 8080)
+
+    assert opened([named, PortRequest(WEB), PortRequest(WEB)], [other], 4, publish_all=False) == [WEB]
+    assert opened([named], [other], 4, publish_all=True) == [other]
+    assert opened([named], [WEB, other], 6, publish_all=True) == [WEB, other]

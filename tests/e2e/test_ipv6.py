@@ -1,0 +1,91 @@
+"""IPv6: subnets of their own, networks without IPv4, neighbours on the wire, docker0."""
+
+import json
+from ipaddress import IPv6Network, ip_network
+from pathlib import Path
+
+from conftest import IMAGE
+from machine import HOST4, HOST6, OUTSIDE4, OUTSIDE6, Engine, Machine
+from traffic import addresses, default_route, fetch, links, reached, serve, sleeper, sources
+
+B = "com.docker.network.bridge."
+
+
+def pools(engine: Engine, network: str) -> list[str]:
+    """Return the subnets of a network."""
+    shown = json.loads(engine.docker("network", "inspect", network).stdout)[0]
+    return [pool["Subnet"] for pool in shown["IPAM"]["Config"]]
+
+
+def test_a_dual_stack_network_finds_unique_local_addresses_for_itself(engine: Engine) -> None:
+    engine.docker("network", "create", "--ipv6", "one")
+    engine.docker("network", "create", "--ipv6", "two")
+    web = serve(engine, "--name", "web", "--network", "one", "-p", "8080:80")
+    first, second = (ip_network(pools(engine, name)[1]) for name in ("one", "two"))
+
+    assert isinstance(first, IPv6Network)
+    assert isinstance(second, IPv6Network)
+    assert first.prefixlen == second.prefixlen == 64
+    assert first.supernet(new_prefix=48) == second.supernet(new_prefix=48)
+    assert first.subnet_of(IPv6Network("fd00::/8"))
+    assert not first.overlaps(second)
+    assert default_route(web, 6) == f"{first[1]} eth0"
+    assert sources(engine.machine.outside, web, (OUTSIDE4, OUTSIDE6)) == [HOST4, HOST6]
+    for place in (engine.machine.outside, engine.machine.host):
+        assert fetch(place, HOST6, 8080) == "hello\n"
+    assert fetch(engine.machine.host, "::1", 8080) == "hello\n"
+
+
+def test_a_network_without_ipv4_is_whole(engine: Engine) -> None:
+    neither = engine.docker("network", "create", "--ipv4=false", "x", check=False)
+    engine.docker("network", "create", "--ipv6", "--ipv4=false", "-o", f"{B}name=br-six", "six")
+    web = serve(engine, "--name", "web", "--hostname", "web", "--network", "six", "-p", "8080:80", "-p", f"{HOST4}::81")
+    peer = sleeper(engine, "--network", "six")
+    shown = json.loads(engine.docker("network", "inspect", "six").stdout)[0]
+    settings = json.loads(engine.docker("inspect", "web").stdout)[0]["NetworkSettings"]
+    own = settings["Networks"]["six"]["GlobalIPv6Address"]
+
+    assert "IPv4 or IPv6 must be enabled" in neither.stderr
+    assert (shown["EnableIPv4"], shown["EnableIPv6"]) == (False, True)
+    assert [ip_network(pool).version for pool in pools(engine, "six")] == [6]
+    assert all(":" in address for address in addresses(engine.machine.host, "br-six"))
+    assert addresses(web, "eth0") == [f"{own}/64"]
+    assert (default_route(web, 4), settings["Networks"]["six"]["IPAddress"]) == ("", "")
+    assert engine.docker("exec", "web", "cat", "/etc/hosts").stdout.splitlines()[-1] == f"{own}\tweb"
+    assert fetch(peer, own, 80) == "hello\n"
+    assert fetch(peer, HOST6, 8080) == "hello\n"
+    assert fetch(engine.machine.outside, HOST6, 8080) == "hello\n"
+    assert sources(engine.machine.outside, peer, (OUTSIDE6,)) == [HOST6]
+    assert set(settings["Ports"]) == {"80/tcp", "81/tcp"}
+    assert settings["Ports"]["80/tcp"] == [{"HostIp": "::", "HostPort": "8080"}]
+
+
+def test_the_default_bridge_and_the_pools_of_both_families_are_as_the_daemon_was_told(
+    machine: Machine, tmp_path: Path, image_tar: Path
+) -> None:
+    pool4, pool6 = "base=10.90.0.0/16,size=26", "base=fd90::/56,size=60"
+    flags = ("--bip=10.91.0.1/24", "--ipv6", "--fixed-cidr-v6=fd91::/80", "--mtu=1400", "--ip=192.0.2.2")
+    gateways = ("--default-gateway=10.91.0.7", "--default-gateway-v6=fd91::7")
+    more = ("--icc=false", "--ip-masq=false", f"--default-address-pool={pool4}", f"--default-address-pool={pool6}")
+    lenient = ("--lenient-network-options",)
+    engine = Engine(machine, tmp_path, *flags, *gateways, *more, *lenient)
+    try:
+        engine.start()
+        engine.docker("import", str(image_tar), IMAGE)
+        web = serve(engine, "--name", "web", "-p", "8080:80")
+        peer = sleeper(engine)
+        engine.docker("network", "create", "--ipv6", "-o", "com.docker.network.bridge.nonsense=1", "cut")
+        shown = json.loads(engine.docker("inspect", "web").stdout)[0]["NetworkSettings"]["Networks"]["bridge"]
+        own4, own6 = shown["IPAddress"], shown["GlobalIPv6Address"]
+
+        assert sorted(addresses(machine.host, "docker0")) == ["10.91.0.1/24", "fd91::1/80"]
+        assert links(web)["eth0"]["mtu"] == 1400
+        assert (default_route(web, 4), default_route(web, 6)) == ("10.91.0.7 eth0", "fd91::7 eth0")
+        assert addresses(web, "eth0") == [f"{own4}/24", f"{own6}/80"]
+        assert engine.docker("port", "web").stdout == "80/tcp -> 192.0.2.2:8080\n"
+        for address in (own4, own6):
+            assert fetch(machine.host, address, 80) == "hello\n"
+            assert not reached(peer, address, 80)
+        assert pools(engine, "cut") == ["10.90.0.0/26", "fd90::/60"]
+    finally:
+        engine.close()
