@@ -4,12 +4,13 @@ Changes may go side by side, because intents are independent of one another; a r
 holds them off, since what it reads from the state must be what it leaves on the machine.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from netwright.controller.locks import SharedLock
 from netwright.controller.state import State
 from netwright.drivers.api import Driver
+from netwright.errors import SystemFailure
 from netwright.firewall import forward_guard
 from netwright.firewall.api import Backend, Damage, Listings
 from netwright.firewall.intent import Intent
@@ -81,6 +82,14 @@ class Firewall:
         """Hold off every change of networks and open sandboxes: all of them change the firewall too."""
         async with self._lock.alone():
             yield
+
+    async def mend(self) -> Sequence[Exception]:
+        """Make the whole anew after a change of it has failed; return why that could not be done either."""
+        try:
+            await self.install()
+        except SystemFailure as failure:
+            return [failure]
+        return ()
 
     async def uninstall(self) -> None:
         """Remove everything of ours."""

@@ -5,7 +5,7 @@ with gateways for more families, then the network's name. The first with a gatew
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netwright.controller.api import Attachment
 from netwright.host.ops import DeleteRoute, Op, ReplaceRoute
@@ -51,10 +51,14 @@ def route_ops(before: Gateways, after: Gateways, netns: str) -> list[Op]:
     ops: list[Op] = []
     for version in (4, 6):
         old, new = before.of(version), after.of(version)
+        former = None if old is None else _default_route(version, old, netns)
         if new is not None and (old is None or old.endpoint.id != new.endpoint.id):
-            gateway = gateway_of(new.endpoint, version)
-            link = new.endpoint.interface
-            ops.append(ReplaceRoute(version=version, destination=None, gateway=gateway, link=link, netns=netns))
-        elif old is not None and new is None:
-            ops.append(DeleteRoute(version=version, destination=None, link=old.endpoint.interface, netns=netns))
+            ops.append(replace(_default_route(version, new, netns), former=former))
+        elif former is not None and new is None:
+            ops.append(DeleteRoute(version=version, destination=None, link=former.link, netns=netns, former=former))
     return ops
+
+
+def _default_route(version: int, item: Attachment, netns: str) -> ReplaceRoute:
+    gateway, link = gateway_of(item.endpoint, version), item.endpoint.interface
+    return ReplaceRoute(version=version, destination=None, gateway=gateway, link=link, netns=netns)

@@ -42,6 +42,11 @@ class Publishing:
             bindings = item.endpoint.bindings if is_open else ()
             self._ports.put(item.endpoint.id, item.sandbox.name, bindings)
 
+    def forget(self, attachments: Iterable[Attachment]) -> None:
+        """Forget what is granted to endpoints that are no more."""
+        for item in attachments:
+            self._ports.drop(item.endpoint.id)
+
     async def grant(
         self, attempt: Transaction, sandbox: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment]
     ) -> list[Attachment]:

@@ -7,13 +7,16 @@ shape to another (`controller.shape`), in this order:
     1. ports are held          so that what is promised can be kept
     2. the rows are written    and, while the disk is flushed,
        the machine follows     one batch: namespace, firewall, links, addresses, routes
-    3. what is left over goes  released ports, stale connection tracking
+    3. what is left over goes  links of endpoints that have left, released ports
 
 After a crash within 2 the next start makes what the rows on the disk name, and sweeps what they do not.
 
-A failure takes 2 and 1 back on the machine and then 2 on disk.
+A failure or a cancellation takes 2 and 1 back on the machine and then 2 on disk. In 3 nothing is taken back: the new
+shape stands, and what cannot be removed of the old one is said and swept by the next start. Closing and deleting only
+ever take down, so they go on to the end whatever happens.
 """
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -32,12 +35,16 @@ from netwright.controller.together import both
 from netwright.drivers.endpoint_options import interface_name
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, TeardownFailed
+from netwright.firewall.api import Backend
 from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, SetSysctl
-from netwright.host.protocol import Host, Transaction, transaction
+from netwright.host.protocol import Host, transaction
+from netwright.host.uncancelled import to_the_end
 from netwright.model.names import Id, new_id
 from netwright.model.network import Endpoint, EndpointSpec, Network, Sandbox, SandboxKind
 
 HOST_NAMESPACE = "/proc/1/ns/net"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +88,10 @@ class Sandboxes:
 
     def path(self, sandbox: Id) -> str:
         """Return the path at which the sandbox's namespace is pinned while it is open."""
-        if self._state.sandbox(sandbox).kind is SandboxKind.HOST:
-            return HOST_NAMESPACE
-        return f"{self._with.netns_directory}/{sandbox[:12]}"
+        return self._path_of(self._state.sandbox(sandbox))
+
+    def _path_of(self, row: Sandbox) -> str:
+        return HOST_NAMESPACE if row.kind is SandboxKind.HOST else f"{self._with.netns_directory}/{row.id[:12]}"
 
     def holding(self, sandbox: Id) -> AbstractAsyncContextManager[None]:
         """Hold off every change of a sandbox."""
@@ -134,51 +142,57 @@ class Sandboxes:
             row = self._state.sandbox(sandbox)
             if row.open:
                 return self.attachments(sandbox)
+            first: list[Op] = []
+            if row.kind is SandboxKind.OWN:
+                first = [CreateNamespace(path=self.path(sandbox)), *sysctl_ops(row, self.path(sandbox))]
             wanted = self.attachments(sandbox)
-            try:
-                async with transaction(self._with.host) as attempt:
-                    await self._open(attempt, row, wanted)
-            except BaseException:
-                # The rows before were the wish for the ports: they are written back as they were.
-                await self._state.commit(put=[row, *(item.endpoint for item in wanted)])
-                self._with.publishing.put_back(wanted, is_open=False)
-                raise
+            await self._step(row, replace(row, open=True), (), wanted, first=first)
             attachments = self.attachments(sandbox)
-        for item in attachments:
-            self._with.events.connected(item)
+            for item in attachments:
+                self._with.events.connected(item)
         return attachments
 
-    async def _open(self, attempt: Transaction, row: Sandbox, wanted: Sequence[Attachment]) -> None:
-        granted = await self._with.publishing.grant(attempt, row, wanted, wanted)
-        rows: list[Row] = [replace(row, open=True), *(item.endpoint for item in granted)]
-        first: list[Op] = []
-        netns = self.path(row.id)
-        if row.kind is SandboxKind.OWN:
-            first.append(CreateNamespace(path=netns))
-            first.extend(
-                SetSysctl(key=key.replace(".", "/"), value=value, netns=netns) for key, value in row.sysctls.items()
-            )
-        await self._carry_out(attempt, difference(self._with.means, (), granted, netns), rows, first=first)
-
-    async def _carry_out(
+    async def _step(
         self,
-        attempt: Transaction,
-        change: Change,
-        put: Sequence[Row],
+        row: Sandbox,
+        becomes: Sandbox,
+        before: Sequence[Attachment],
+        after: Sequence[Attachment],
         *,
-        delete: Sequence[Row] = (),
         first: Sequence[Op] = (),
-    ) -> None:
-        """Write the rows and follow them in one batch, side by side; what is left over goes when both have succeeded.
+    ) -> Change:
+        """Go from one shape to another as a whole or not at all; return what has led there, for what is left over.
 
         Rows and rules change under one hold of the firewall: a rebuild in between would make the rules twice.
         """
+        known = {item.endpoint.id: item for item in self.attachments(row.id)}
+        kept = {item.endpoint.id for item in after}
+        gone = [item.endpoint for item in before if item.endpoint.id not in kept]
         async with self._with.firewall.changing() as firewall:
-            rules = firewall.change(add=change.add, remove=change.remove)
-            self._refuse_gone_networks(put)
-            writing = self._state.commit(put=put, delete=delete)
-            await both(writing, attempt.do([*first, *rules, *change.links, *change.ports]))
-        await attempt.do(change.leftovers)
+            try:
+                async with transaction(self._with.host) as attempt:
+                    granted = await self._with.publishing.grant(attempt, row, before or after, after)
+                    change = difference(self._with.means, before, granted, self.path(row.id))
+                    rows: list[Row] = [becomes, *(item.endpoint for item in granted)]
+                    rules = firewall.change(add=change.add, remove=change.remove)
+                    self._refuse_gone_networks(rows)
+                    writing = self._state.commit(put=rows, delete=gone)
+                    await both(writing, attempt.do([*first, *rules, *change.links, *change.ports, *change.flows]))
+            except BaseException:
+                added = [item for item in after if item.endpoint.id not in known]
+                await to_the_end(self._go_back(row, list(known.values()), added))
+                raise
+        return change
+
+    async def _go_back(self, row: Sandbox, before: Sequence[Attachment], added: Sequence[Attachment]) -> None:
+        """Make the rows, and the index of ports, as they were."""
+        try:
+            await self._state.commit(
+                put=[row, *(item.endpoint for item in before)], delete=[item.endpoint for item in added]
+            )
+        finally:
+            self._with.publishing.forget(added)
+            self._with.publishing.put_back(before, is_open=row.open)
 
     def _refuse_gone_networks(self, rows: Sequence[Row]) -> None:
         """Refuse endpoints of a network that was removed while their ports were being held."""
@@ -189,51 +203,66 @@ class Sandboxes:
     async def close(self, sandbox: Id) -> None:
         """Take the stack from the machine; its reservations stay. All failures are reported together."""
         async with self._locks.holding(sandbox):
-            row = self._state.sandbox(sandbox)
-            if not row.open:
-                return
-            attachments = self.attachments(sandbox)
-            failures = await self._close(row, attachments)
-        for item in attachments:
-            self._with.events.disconnected(item)
-        if failures:
-            raise TeardownFailed(f"the network of {row.name} was not taken down cleanly", failures)
+            if self._state.sandbox(sandbox).open:
+                await to_the_end(self._close(self._state.sandbox(sandbox)))
 
-    async def _close(self, row: Sandbox, attachments: Sequence[Attachment]) -> Sequence[Exception]:
-        change = difference(self._with.means, attachments, (), self.path(row.id))
-        # Routes and addresses go with the namespace: the kernel need not be asked to remove them one by one.
-        links = [op for item in attachments for op in self._detach(item)]
-        last = [DeleteNamespace(path=self.path(row.id))] if row.kind is SandboxKind.OWN else []
+    async def _close(self, row: Sandbox) -> None:
+        attachments = self.attachments(row.id)
+        # The row changes last: a crash before leaves a stack that the next start makes whole again or finds gone.
         async with self._with.firewall.changing() as firewall:
-            rules = firewall.change(add=change.add, remove=change.remove)
-            failures = await carry_out_all(self._with.host, [*links, *rules, *last, *change.leftovers])
+            failures = await self._take_down(firewall, row, attachments)
             await self._state.commit(put=[replace(row, open=False)])
         self._with.publishing.put_back(attachments, is_open=False)
-        return failures
+        await self._report(row, attachments, failures)
+
+    async def _take_down(
+        self, firewall: Backend, row: Sandbox, attachments: Sequence[Attachment]
+    ) -> Sequence[Exception]:
+        """Remove an open stack, as far as it can be; return what failed."""
+        netns = self._path_of(row)
+        change = difference(self._with.means, attachments, (), netns)
+        # Routes and addresses go with the namespace: the kernel need not be asked to remove them one by one.
+        links = [op for item in attachments for op in self._detach(item)]
+        last = [DeleteNamespace(path=netns)] if row.kind is SandboxKind.OWN else []
+        rules = firewall.change(add=change.add, remove=change.remove)
+        return await carry_out_all(self._with.host, [*links, *rules, *last, *change.flows, *change.released])
 
     def _detach(self, item: Attachment) -> Sequence[Op]:
         return self._with.means.drivers[item.network.driver].detach(item.network, item.endpoint, None)
 
+    async def _report(self, row: Sandbox, attachments: Sequence[Attachment], failures: Sequence[Exception]) -> None:
+        """Tell that endpoints are off their networks. Raises TeardownFailed where something may be left of them."""
+        for item in attachments:
+            self._with.events.disconnected(item)
+        if failures:
+            # What is left of the rules would go on working: they are made anew from the rows.
+            failures = [*failures, *await self._with.firewall.mend()]
+            raise TeardownFailed(f"the network of {row.name} was not taken down cleanly", failures)
+
     async def delete(self, sandbox: Id) -> None:
-        """Close the stack and forget it with its reservations."""
-        failure: TeardownFailed | None = None
-        try:
-            await self.close(sandbox)
-        except TeardownFailed as error:
-            failure = error
+        """Take the stack from the machine and forget it with its reservations. All failures are reported together."""
         async with self._locks.holding(sandbox):
-            row = self._state.sandbox(sandbox)
-            endpoints = self._state.in_sandbox(sandbox)
-            await self._state.commit(delete=[*endpoints, row])
-            for endpoint in endpoints:
-                self._with.reservations.release(endpoint)
-        if failure is not None:
-            raise failure
+            await to_the_end(self._delete(self._state.sandbox(sandbox)))
+
+    async def _delete(self, row: Sandbox) -> None:
+        attachments = self.attachments(row.id)
+        failures: Sequence[Exception] = ()
+        # The rows go first: what a crash leaves of the stack is then nobody's, and is swept.
+        async with self._with.firewall.changing() as firewall:
+            await self._state.commit(delete=[*(item.endpoint for item in attachments), row])
+            if row.open:
+                failures = await self._take_down(firewall, row, attachments)
+        self._with.publishing.forget(attachments)
+        for item in attachments:
+            self._with.reservations.release(item.endpoint)
+        await self._report(row, attachments if row.open else (), failures)
 
     async def rename(self, sandbox: Id, name: str) -> None:
         """Let the stack be known by another name."""
         async with self._locks.holding(sandbox):
-            await self._state.commit(put=[replace(self._state.sandbox(sandbox), name=name)])
+            row = self._state.sandbox(sandbox)
+            await self._state.commit(put=[replace(row, name=name)])
+            self._with.publishing.put_back(self.attachments(sandbox), is_open=row.open)
 
     async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
         """Join a network, live where the stack is open."""
@@ -249,9 +278,11 @@ class Sandboxes:
                 endpoint = attempt.endpoint(row, joined, spec, among=self._state.in_sandbox(sandbox))
                 added = Attachment(network=joined, endpoint=endpoint, sandbox=row)
                 before = self.attachments(sandbox)
-                await self._reshape(row, before, [*before, added])
+                change = await self._reshape(row, before, [*before, added])
             if row.open:
                 self._with.events.connected(added)
+            for failure in await to_the_end(carry_out_all(self._with.host, change.released)):
+                log.error("%s has joined %s, but still holds a port that it gave up: %s", row.name, network, failure)
             return added
 
     def _check_joinable(self, row: Sandbox, network: Network) -> None:
@@ -279,29 +310,28 @@ class Sandboxes:
                 # Docker has the article for a container that does not run only.
                 words = "to network" if row.open else "to the network"
                 raise PlainRefusal(f"container {row.owner} is not connected {words} {left.name}")
-            await self._reshape(row, before, [item for item in before if item is not leaving])
-            self._with.reservations.release(leaving.endpoint)
-        if row.open:
-            self._with.events.disconnected(leaving)
+            change = await self._reshape(row, before, [item for item in before if item is not leaving])
+            await to_the_end(self._leave(row, leaving, [*change.detached, *change.released]))
 
-    async def _reshape(self, row: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment]) -> None:
+    async def _leave(self, row: Sandbox, leaving: Attachment, leftovers: Sequence[Op]) -> None:
+        """Remove what is left over of an endpoint whose row is gone."""
+        failures = await carry_out_all(self._with.host, leftovers)
+        self._with.reservations.release(leaving.endpoint)
+        await self._report(row, [leaving] if row.open else (), failures)
+
+    async def _reshape(self, row: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment]) -> Change:
         """Step from one shape to another: rows, and the machine where the stack is open."""
+        if row.open:
+            return await self._step(row, row, before, after)
         kept = {item.endpoint.id for item in after}
         gone = [item.endpoint for item in before if item.endpoint.id not in kept]
-        if not row.open:
-            await self._state.commit(put=[item.endpoint for item in _inheriting(after, gone)], delete=gone)
-            return
-        try:
-            async with transaction(self._with.host) as attempt:
-                granted = await self._with.publishing.grant(attempt, row, before, after)
-                change = difference(self._with.means, before, granted, self.path(row.id))
-                await self._carry_out(attempt, change, [item.endpoint for item in granted], delete=gone)
-        except BaseException:
-            known = {item.endpoint.id for item in before}
-            added = [item.endpoint for item in after if item.endpoint.id not in known]
-            await self._state.commit(put=[item.endpoint for item in before], delete=added)
-            self._with.publishing.put_back(before, is_open=True)
-            raise
+        await self._state.commit(put=[item.endpoint for item in _inheriting(after, gone)], delete=gone)
+        return Change()
+
+
+def sysctl_ops(row: Sandbox, netns: str) -> list[Op]:
+    """Return what sets the sysctls that were asked for a stack."""
+    return [SetSysctl(key=key.replace(".", "/"), value=value, netns=netns) for key, value in row.sysctls.items()]
 
 
 def _inheriting(kept: Sequence[Attachment], gone: Sequence[Endpoint]) -> list[Attachment]:

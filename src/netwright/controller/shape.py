@@ -6,7 +6,7 @@ they are all this one pure function, so what one of them makes the others know h
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from netwright.controller import gateways
 from netwright.controller.api import Attachment
@@ -25,13 +25,18 @@ class Change:
 
     `add` and `remove` are all intents of the new shape and of the old: what both want the backend leaves alone, since
     two intents may want one and the same rule.
+
+    `detached` and `released` are what is left over of the old shape. They come last, because they cannot be taken back:
+    when they are done the new shape stands.
     """
 
     add: tuple[Intent, ...] = ()
     remove: tuple[Intent, ...] = ()
     links: tuple[Op, ...] = ()
     ports: tuple[Op, ...] = ()
-    leftovers: tuple[Op, ...] = field(default=())
+    flows: tuple[Op, ...] = ()
+    detached: tuple[Op, ...] = ()
+    released: tuple[Op, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +61,13 @@ def difference(
         add=_intents(drivers, after),
         remove=_intents(drivers, before),
         links=(
-            *_detached(drivers, old, new, netns),
             *_attached(drivers, old, new, netns),
             *gateways.route_ops(gateways.choose(before), gateways.choose(after), netns),
         ),
         ports=tuple(_relays(means.relays, before, after)),
-        leftovers=tuple(_released(before, after)),
+        flows=tuple(_changed_flows(before, after)),
+        detached=tuple(_detached(drivers, old, new, netns)),
+        released=tuple(_released(before, after)),
     )
 
 
@@ -101,35 +107,47 @@ def _bindings(shape: Sequence[Attachment]) -> dict[PortBinding, Endpoint]:
 
 def _relays(policy: RelayPolicy, before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
     """Return what starts relays, for the ports whose packets the kernel does not carry."""
-    old = _bindings(before)
+    old = {binding: _relay(policy, binding, endpoint) for binding, endpoint in _bindings(before).items()}
     ops: list[Op] = []
     for binding, endpoint in _bindings(after).items():
-        target = policy.target(binding, endpoint)
-        known = old.get(binding)
-        if target is not None and (known is None or policy.target(binding, known) != target):
-            ops.append(
-                RelayPort(
-                    protocol=binding.port.protocol,
-                    address=binding.host_ip,
-                    port=binding.host_port,
-                    to_address=target,
-                    to_port=binding.port.number,
-                )
-            )
+        wanted, former = _relay(policy, binding, endpoint), old.get(binding)
+        if wanted is not None and wanted != former:
+            ops.append(replace(wanted, former=former))
     return ops
+
+
+def _relay(policy: RelayPolicy, binding: PortBinding, endpoint: Endpoint) -> RelayPort | None:
+    target = policy.target(binding, endpoint)
+    if target is None:
+        return None
+    return RelayPort(
+        protocol=binding.port.protocol,
+        address=binding.host_ip,
+        port=binding.host_port,
+        to_address=target,
+        to_port=binding.port.number,
+    )
 
 
 def _released(before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
-    """Return what closes the ports that are given up, and what makes senders of datagrams notice any change."""
-    old, new = _bindings(before), _bindings(after)
-    ops: list[Op] = [
+    """Return what closes the ports that are given up."""
+    new = _bindings(after)
+    return [
         ReleasePort(protocol=binding.port.protocol, address=binding.host_ip, port=binding.host_port)
-        for binding in old
+        for binding in _bindings(before)
         if binding not in new
     ]
-    changed = [binding for binding in {**old, **new} if old.get(binding) != new.get(binding)]
-    for binding in changed:
-        if binding.port.protocol is Protocol.UDP:
-            address = None if binding.host_ip.is_unspecified else binding.host_ip
-            ops.append(ForgetFlows(protocol=Protocol.UDP, address=address, port=binding.host_port))
-    return ops
+
+
+def _changed_flows(before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
+    """Return what makes senders of datagrams notice that a port leads elsewhere, or nowhere."""
+    old, new = _bindings(before), _bindings(after)
+    return [
+        ForgetFlows(
+            protocol=Protocol.UDP,
+            address=None if binding.host_ip.is_unspecified else binding.host_ip,
+            port=binding.host_port,
+        )
+        for binding in {**old, **new}
+        if binding.port.protocol is Protocol.UDP and old.get(binding) != new.get(binding)
+    ]

@@ -7,10 +7,13 @@ back, because a larger thing (a namespace, a table) takes it along.
 Interfaces are named. `netns` is the path of a pinned namespace; None is the namespace that the engine runs in.
 `group` is the tag: every link of ours is created in the link group of its engine (`ip link show group N`), which is
 set by the same kernel request that makes the link, so there is no moment without it.
+
+`repeatable` operations are content to find their work done: whoever mends something does all of them again.
 """
 
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
+from typing import ClassVar
 
 from netwright.model.addressing import IPAddress, IPNetwork, Mac
 from netwright.model.ports import Protocol
@@ -19,6 +22,8 @@ from netwright.model.ports import Protocol
 @dataclass(frozen=True, slots=True)
 class Op:
     """One change of the machine."""
+
+    repeatable: ClassVar[bool] = False
 
     def inverse(self) -> "Op | None":
         """Return the operation that takes this one back, if one is needed."""
@@ -41,6 +46,8 @@ class CreateNamespace(Op):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteNamespace(Op):
     """Unpin a namespace; the kernel removes it with all its links when nobody uses it any more."""
+
+    repeatable: ClassVar[bool] = True
 
     path: str
 
@@ -92,6 +99,8 @@ class DeleteLink(Op):
     Content when there is none. The kernel frees its memory in the background.
     """
 
+    repeatable: ClassVar[bool] = True
+
     name: str
 
 
@@ -102,6 +111,8 @@ class RetireLink(Op):
     Content when there is none.
     """
 
+    repeatable: ClassVar[bool] = True
+
     name: str
     netns: str
     addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
@@ -111,6 +122,8 @@ class RetireLink(Op):
 class SetLinkUp(Op):
     """Bring a link up."""
 
+    repeatable: ClassVar[bool] = True
+
     name: str
     netns: str | None = None
 
@@ -118,6 +131,8 @@ class SetLinkUp(Op):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetLinkMtu(Op):
     """Set a link's MTU, in bytes."""
+
+    repeatable: ClassVar[bool] = True
 
     name: str
     mtu: int
@@ -127,6 +142,8 @@ class SetLinkMtu(Op):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddAddress(Op):
     """Give a link an address; content when it has it. IPv6 addresses skip duplicate detection (IFA_F_NODAD)."""
+
+    repeatable: ClassVar[bool] = True
 
     link: str
     address: IPv4Interface | IPv6Interface
@@ -140,6 +157,8 @@ class AddAddress(Op):
 class DeleteAddress(Op):
     """Take an address from a link; content when it has it not, or when the link is gone."""
 
+    repeatable: ClassVar[bool] = True
+
     link: str
     address: IPv4Interface | IPv6Interface
     netns: str | None = None
@@ -149,17 +168,21 @@ class DeleteAddress(Op):
 class ReplaceRoute(Op):
     """Set the route to a destination (None is the default route of the gateway's or link's family).
 
-    Through a gateway, or on-link where `gateway` is None. `version` is 4 or 6.
+    Through a gateway, or on-link where `gateway` is None. `version` is 4 or 6. `former` is the route that it replaces,
+    if there is one: taken back, that route is there again.
     """
+
+    repeatable: ClassVar[bool] = True
 
     version: int
     destination: IPNetwork | None
     gateway: IPAddress | None
     link: str
     netns: str | None = None
+    former: "ReplaceRoute | None" = None
 
     def inverse(self) -> Op:
-        return DeleteRoute(
+        return self.former or DeleteRoute(
             version=self.version,
             destination=self.destination,
             link=self.link,
@@ -169,25 +192,40 @@ class ReplaceRoute(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteRoute(Op):
-    """Remove a route; content when there is none."""
+    """Remove a route; content when there is none. `former` is what makes it again, where that may be needed."""
+
+    repeatable: ClassVar[bool] = True
 
     version: int
     destination: IPNetwork | None
     link: str
     netns: str | None = None
+    former: ReplaceRoute | None = None
+
+    def inverse(self) -> Op | None:
+        return self.former
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetSysctl(Op):
     """Write a sysctl, named with slashes below /proc/sys: `net/ipv4/conf/docker0/route_localnet`.
 
-    `optional` is for keys that a kernel may lack: their absence is no failure.
+    `optional` is for keys that a kernel may lack: their absence is no failure. `former` is the value to go back to,
+    where what it belongs to was there before.
     """
+
+    repeatable: ClassVar[bool] = True
 
     key: str
     value: str
     netns: str | None = None
     optional: bool = False
+    former: str | None = None
+
+    def inverse(self) -> Op | None:
+        if self.former is None:
+            return None
+        return SetSysctl(key=self.key, value=self.former, netns=self.netns, optional=self.optional)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +263,8 @@ class HoldPort(Op):
 class ReleasePort(Op):
     """Close the socket that holds a port, and end its relay; content when it is not held."""
 
+    repeatable: ClassVar[bool] = True
+
     protocol: Protocol
     address: IPAddress
     port: int
@@ -232,13 +272,22 @@ class ReleasePort(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayPort(Op):
-    """Let what arrives on a held port be carried to a container by a process instead of by the kernel."""
+    """Let what arrives on a held port be carried to a container by a process instead of by the kernel.
+
+    `former` is where it was carried before, if it was.
+    """
+
+    repeatable: ClassVar[bool] = True
 
     protocol: Protocol
     address: IPAddress
     port: int
     to_address: IPAddress
     to_port: int
+    former: "RelayPort | None" = None
+
+    def inverse(self) -> Op | None:
+        return self.former
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +297,8 @@ class ForgetFlows(Op):
     Needed whenever the meaning of a published port changes: a UDP sender that never pauses would keep its old
     translation for ever. `address` None stands for any.
     """
+
+    repeatable: ClassVar[bool] = True
 
     protocol: Protocol
     address: IPAddress | None
@@ -284,6 +335,8 @@ class IptablesTransaction(Op):
 class Mount(Op):
     """Mount a file system; content when `target` is a mount point already."""
 
+    repeatable: ClassVar[bool] = True
+
     source: str
     target: str
     type: str
@@ -296,5 +349,7 @@ class Mount(Op):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmount(Op):
     """Detach a mount; content when there is none."""
+
+    repeatable: ClassVar[bool] = True
 
     target: str
