@@ -73,6 +73,7 @@ class FakeHost:
             ops.RelayPort: self._relay_port,
             ops.ForgetFlows: self._forget_flows,
             ops.NftTransaction: self._nft_transaction,
+            ops.ChangeElements: self._change_elements,
             ops.IptablesTransaction: self._iptables_transaction,
             ops.Mount: self._mount,
             ops.Unmount: self._unmount,
@@ -207,6 +208,9 @@ class FakeHost:
 
     def _nft_transaction(self, op: ops.NftTransaction) -> None:
         self.machine.nft.run(op.commands)
+
+    def _change_elements(self, op: ops.ChangeElements) -> None:
+        self.machine.nft.run("\n".join(map(str, op.changes)))
 
     def _iptables_transaction(self, op: ops.IptablesTransaction) -> None:
         self._installed(op.version).restore(op.rules)

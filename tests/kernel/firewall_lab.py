@@ -29,9 +29,10 @@ from netwright.firewall.api import Backend, FirewallSettings, Listings
 from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent
 from netwright.firewall.iptables import IptablesBackend
 from netwright.firewall.nftables import NftablesBackend
-from netwright.host.ops import IptablesTransaction, NftTransaction, Op
+from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction, Op
 from netwright.kernel import iptables, netns
 from netwright.kernel.nft import Nft
+from netwright.kernel.nft_elements import NftElements
 from netwright.model.addressing import IPAddress, Mac
 from netwright.model.ports import Protocol
 
@@ -211,6 +212,7 @@ class Lab:
         self._wire()
         with self.inside(self.host):
             self._nft = Nft()
+            self._elements = NftElements()
 
     def __getattr__(self, name: str) -> Container:
         try:
@@ -223,6 +225,7 @@ class Lab:
         return (self.host, self.outside, self.faraway, *self.containers.values())
 
     def close(self) -> None:
+        self._elements.close()
         for listener in self._listeners.values():
             listener.close()
         for place in self.places:
@@ -302,6 +305,8 @@ class Lab:
                 match op:
                     case NftTransaction():
                         self._nft.run(op.commands)
+                    case ChangeElements():
+                        self._elements.run(op.changes)
                     case IptablesTransaction():
                         iptables.restore(op.version, op.rules)
                     case _:

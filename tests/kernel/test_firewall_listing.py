@@ -11,9 +11,10 @@ from tests.unit.firewall.shapes import DOCKER0, SHAPES, TABLES, Rules, Shape, as
 from netwright.firewall import forward_guard
 from netwright.firewall.api import Backend, FirewallSettings, Listings
 from netwright.firewall.iptables import IptablesBackend
-from netwright.host.ops import IptablesTransaction, NftTransaction, Op
+from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction, Op
 from netwright.kernel import iptables
 from netwright.kernel.nft import Nft
+from netwright.kernel.nft_elements import NftElements
 
 pytestmark = pytest.mark.kernel
 
@@ -26,13 +27,16 @@ def machine() -> Iterator[None]:
 
 
 def do(ops: Sequence[Op]) -> None:
-    nft = Nft()
+    nft, elements = Nft(), NftElements()
     for op in ops:
         match op:
             case NftTransaction():
                 nft.run(op.commands)
+            case ChangeElements():
+                elements.run(op.changes)
             case IptablesTransaction():
                 iptables.restore(op.version, op.rules)
+    elements.close()
 
 
 def found(backend: Backend) -> Listings:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from itertools import groupby
 
 from netwright.firewall import forward_guard
@@ -14,25 +15,25 @@ from netwright.firewall.intent import (
     NetworkIntent,
     PortIntent,
 )
-from netwright.host.ops import NftTransaction
+from netwright.host.elements import Item, Name, Octets, Part, Ports, SetChange, Verb
+from netwright.host.ops import ChangeElements
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Element:
-    """An element of a set, or of a map where it has a value.
+    """An element of a set or map.
 
     `family` tells its table: ours of the families inet and bridge, or `guard` for the one that engines share.
     """
 
     family: str
     set: str
-    key: str
-    value: str = ""
+    item: Item
 
     def __str__(self) -> str:
-        return f"{self.key} : {self.value}" if self.value else self.key
+        return str(self.item)
 
 
 def elements_of(intents: Iterable[Intent]) -> set[Element]:
@@ -42,17 +43,17 @@ def elements_of(intents: Iterable[Intent]) -> set[Element]:
     return single.union(_ports(intent for intent in wanted if isinstance(intent, PortIntent)))
 
 
-def commands(verb: str, table: str, elements: Iterable[Element]) -> list[str]:
-    """Return one nft command for each set or map that is touched."""
-    groups = groupby(sorted(elements), key=lambda element: (element.family, element.set))
+def changes(verb: Verb, table: str, elements: Iterable[Element]) -> list[SetChange]:
+    """Return one change for each set or map that is touched, the same whatever the order of the elements."""
+    ordered = sorted(elements, key=lambda element: (element.family, element.set, str(element)))
     return [
-        f"{verb} element {_place(family, table)} {name} {{ {', '.join(map(str, group))} }}"
-        for (family, name), group in groups
+        SetChange(verb, *_place(family, table), name, tuple(element.item for element in group))
+        for (family, name), group in groupby(ordered, key=lambda element: (element.family, element.set))
     ]
 
 
-def _place(family: str, table: str) -> str:
-    return f"inet {forward_guard.TABLE}" if family == "guard" else f"{family} {table}"
+def _place(family: str, table: str) -> tuple[str, str]:
+    return ("inet", forward_guard.TABLE) if family == "guard" else (family, table)
 
 
 def removal(table: str) -> list[str]:
@@ -61,17 +62,17 @@ def removal(table: str) -> list[str]:
     return [f"{verb} table {family} {table}" for family in ("inet", "bridge") for verb in ("add", "delete")]
 
 
-def transition(table: str, old: set[Element], new: set[Element]) -> list[NftTransaction]:
+def transition(table: str, old: set[Element], new: set[Element]) -> list[ChangeElements]:
     """Return the one transaction, with its inverse, that turns these elements into those; none where they are equal.
 
     What goes must go before what comes: a key of a map may get another value.
     """
-    going, coming = sorted(old - new), sorted(new - old)
+    going, coming = old - new, new - old
     if not going and not coming:
         return []
-    forth = [*commands("delete", table, going), *commands("add", table, coming)]
-    back = [*commands("delete", table, coming), *commands("add", table, going)]
-    return [NftTransaction(commands="\n".join(forth), undo="\n".join(back))]
+    forth = (*changes(Verb.DELETE, table, going), *changes(Verb.ADD, table, coming))
+    back = (*changes(Verb.DELETE, table, coming), *changes(Verb.ADD, table, going))
+    return [ChangeElements(changes=forth, undo=back)]
 
 
 def _elements(intent: NetworkIntent | EndpointIntent | LinkIntent) -> Iterator[Element]:
@@ -84,47 +85,50 @@ def _elements(intent: NetworkIntent | EndpointIntent | LinkIntent) -> Iterator[E
             return _link(intent)
 
 
-def _quoted(name: str) -> str:
-    return f'"{name}"'
+def _element(family: str, name: str, *key: Part, to: tuple[Part, ...] = ()) -> Element:
+    return Element(family, name, Item(key, to))
 
 
 def _network(intent: NetworkIntent) -> Iterator[Element]:
-    version, bridge, subnet = intent.subnet.version, _quoted(intent.bridge), str(intent.subnet)
-    yield Element("inet", "bridges", bridge)
-    yield Element("guard", "bridges", bridge)
-    yield Element("inet", "same", f"{bridge} . {bridge}")
-    yield Element("inet", f"own{version}", f"{bridge} . {subnet}")
+    version, bridge, subnet = intent.subnet.version, Name(intent.bridge), intent.subnet
+    yield _element("inet", "bridges", bridge)
+    yield _element("guard", "bridges", bridge)
+    yield _element("inet", "same", bridge, bridge)
+    yield _element("inet", f"own{version}", bridge, subnet)
     if intent.internal:
-        yield Element("inet", "internal", bridge)
+        yield _element("inet", "internal", bridge)
         return
     if intent.mode is GatewayMode.NAT and not intent.direct:
-        yield Element("inet", f"guarded{version}", subnet)
+        yield _element("inet", f"guarded{version}", subnet)
         for name in intent.trusted:
-            yield Element("inet", f"trusted{version}", f"{_quoted(name)} . {subnet}")
+            yield _element("inet", f"trusted{version}", Name(name), subnet)
     if intent.mode is GatewayMode.NAT_UNPROTECTED:
-        yield Element("inet", f"unprotected{version}", bridge)
+        yield _element("inet", f"unprotected{version}", bridge)
     if intent.mode is GatewayMode.ROUTED:
-        yield Element("inet", f"routed{version}", bridge)
+        yield _element("inet", f"routed{version}", bridge)
     elif intent.masquerade:
-        if intent.snat_to is not None:
-            yield Element("inet", f"source{version}", subnet, str(intent.snat_to))
-        else:
-            yield Element("inet", f"masqueraded{version}", subnet)
+        yield _masqueraded(intent, subnet)
+
+
+def _masqueraded(intent: NetworkIntent, subnet: IPv4Network | IPv6Network) -> Element:
+    if intent.snat_to is not None:
+        return _element("inet", f"source{subnet.version}", subnet, to=(intent.snat_to,))
+    return _element("inet", f"masqueraded{subnet.version}", subnet)
 
 
 def _endpoint(intent: EndpointIntent) -> Iterator[Element]:
-    version, port = intent.address.version, _quoted(intent.port)
-    yield Element("bridge", "ports", port)
-    yield Element("bridge", "macs", f"{port} . {intent.mac}")
-    yield Element("bridge", f"senders{version}", f"{port} . {intent.address}")
+    version, port = intent.address.version, Name(intent.port)
+    yield _element("bridge", "ports", port)
+    yield _element("bridge", "macs", port, intent.mac)
+    yield _element("bridge", f"senders{version}", port, intent.address)
     if version == 6:
-        yield Element("bridge", "targets6", f"{port} . 0x{int(intent.address):032x}")
+        yield _element("bridge", "targets6", port, Octets(intent.address.packed))
     if intent.icc:
         return
-    yield Element("bridge", "alone", port)
+    yield _element("bridge", "alone", port)
     # Where strangers may come directly, so may other networks: only translated addresses can be told from direct ones.
     if intent.mode is GatewayMode.NAT and not intent.direct:
-        yield Element("bridge", f"apart{version}", str(intent.address))
+        yield _element("bridge", f"apart{version}", intent.address)
 
 
 def _ports(intents: Iterable[PortIntent]) -> Iterator[Element]:
@@ -148,32 +152,30 @@ def _ports(intents: Iterable[PortIntent]) -> Iterator[Element]:
     for (address, protocol), ports in opened.items():
         for first, last in _runs(ports):
             name = "open" if first == last else "openrange"
-            yield Element("inet", f"{name}{address.version}", f"{address} . {protocol} . {_span(first, last)}")
+            yield _element("inet", f"{name}{address.version}", address, protocol, Ports(first, last))
     for (host_ip, protocol, to), ports in kept.items():
         for first, last in _runs(ports):
             # The target's number must be named for one port and cannot be for a range, which keeps its numbers.
-            target = f"{to} . {first}" if first == last else str(to)
-            yield from _translation(host_ip, protocol, (first, last), target)
+            target = (to, Ports.one(first)) if first == last else (to,)
+            yield from _translation(host_ip, protocol, Ports(first, last), target)
 
 
 def _shifted(intent: PortIntent) -> Iterator[Element]:
     """Return a translation for each port of a run that changes its numbers: nft has no word for shifting."""
     for offset in range(intent.last - intent.first + 1):
-        number = intent.first + offset
-        target = f"{intent.to_address} . {intent.to_first + offset}"
-        yield from _translation(intent.host_ip, intent.protocol, (number, number), target)
+        target = (intent.to_address, Ports.one(intent.to_first + offset))
+        yield from _translation(intent.host_ip, intent.protocol, Ports.one(intent.first + offset), target)
 
 
-def _translation(host_ip: IPAddress, protocol: Protocol, run: tuple[int, int], target: str) -> Iterator[Element]:
+def _translation(host_ip: IPAddress, protocol: Protocol, run: Ports, target: tuple[Part, ...]) -> Iterator[Element]:
     """Return the map entry for a run of host ports, and the guard of a loopback address."""
-    first, last = run
-    ports, suffix = f"{protocol} . {_span(first, last)}", "" if first == last else "range"
+    suffix = "" if run.first == run.last else "range"
     if host_ip.is_unspecified:
-        yield Element("inet", f"any{suffix}{host_ip.version}", ports, target)
+        yield _element("inet", f"any{suffix}{host_ip.version}", protocol, run, to=target)
         return
-    yield Element("inet", f"{suffix or 'exact'}{host_ip.version}", f"{host_ip} . {ports}", target)
+    yield _element("inet", f"{suffix or 'exact'}{host_ip.version}", host_ip, protocol, run, to=target)
     if host_ip.is_loopback and host_ip.version == 4:  # the kernel itself takes no packet to ::1 from a wire
-        yield Element("inet", f"loopback{suffix}", f"{host_ip} . {ports}")
+        yield _element("inet", f"loopback{suffix}", host_ip, protocol, run)
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -183,10 +185,6 @@ def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield run[0], run[-1]
 
 
-def _span(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}-{last}"
-
-
 def _link(intent: LinkIntent) -> Iterator[Element]:
-    key = f"{intent.parent} . {intent.child} . {intent.protocol} . {intent.port}"
-    yield Element("bridge", f"links{intent.parent.version}", key)
+    key = (intent.parent, intent.child, intent.protocol, Ports.one(intent.port))
+    yield _element("bridge", f"links{intent.parent.version}", *key)

@@ -19,13 +19,14 @@ from netwright.firewall import forward_guard
 from netwright.firewall.api import Damage, FirewallSettings, Listings
 from netwright.firewall.docker_user import CHAIN as DOCKER_USER
 from netwright.firewall.docker_user import has_chain
-from netwright.firewall.elements import Element, commands, elements_of, removal, transition
+from netwright.firewall.elements import Element, changes, elements_of, removal, transition
 from netwright.firewall.intent import Intent
 from netwright.firewall.layer2 import bridge_table
 from netwright.firewall.mending import shared_table
 from netwright.firewall.rules import Rule, rules_of
 from netwright.firewall.shared_chains import SharedChains, table_of
 from netwright.firewall.skeleton import guard_table
+from netwright.host.elements import Verb
 from netwright.host.ops import IptablesTransaction, NftTransaction, Op
 from netwright.host.queries import IptablesRules
 
@@ -69,7 +70,7 @@ class IptablesBackend:
             *removal(self._table),
             guard_table(self._table),
             bridge_table(self._table),
-            *commands("add", self._table, self._beside(intents)),
+            *map(str, changes(Verb.ADD, self._table, self._beside(intents))),
         ]
         return NftTransaction(commands="\n".join(lines))
 

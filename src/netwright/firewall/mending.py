@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from netwright.firewall import forward_guard
 from netwright.firewall.api import Damage, FirewallSettings
-from netwright.firewall.elements import Element, commands
+from netwright.firewall.elements import Element, changes
+from netwright.host.elements import Verb
 from netwright.host.ops import NftTransaction
 
 
@@ -23,6 +24,6 @@ def shared_table(
         return ()
     lines = [
         *(forward_guard.commands(settings) if guard else forward_guard.opened()),
-        *commands("add", "", (element for element in wanted() if element.family == "guard")),
+        *map(str, changes(Verb.ADD, "", (element for element in wanted() if element.family == "guard"))),
     ]
     return [NftTransaction(commands="\n".join(lines))]

@@ -5,12 +5,13 @@ from typing import ClassVar
 
 from netwright.firewall import docker_user, forward_guard
 from netwright.firewall.api import Damage, FirewallSettings, Listings
-from netwright.firewall.elements import Element, commands, elements_of, removal, transition
+from netwright.firewall.elements import Element, changes, elements_of, removal, transition
 from netwright.firewall.intent import Intent
 from netwright.firewall.layer2 import bridge_table
 from netwright.firewall.mending import shared_table
 from netwright.firewall.shared_chains import table_of
 from netwright.firewall.skeleton import inet_table
+from netwright.host.elements import Verb
 from netwright.host.ops import NftTransaction, Op
 from netwright.host.queries import IptablesRules
 
@@ -39,7 +40,7 @@ class NftablesBackend:
             *removal(self._table),
             inet_table(self._table, self._settings),
             bridge_table(self._table),
-            *commands("add", self._table, self._elements(intents)),
+            *map(str, changes(Verb.ADD, self._table, self._elements(intents))),
         ]
         return NftTransaction(commands="\n".join(lines))
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import ClassVar
 
+from netwright.host.elements import SetChange
 from netwright.model.addressing import IPAddress, IPNetwork, Mac
 from netwright.model.ports import Protocol
 
@@ -317,6 +318,17 @@ class NftTransaction(Op):
 
     def inverse(self) -> Op | None:
         return NftTransaction(commands=self.undo) if self.undo else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeElements(Op):
+    """Change elements of nftables sets and maps, in this order and in one transaction: all or none."""
+
+    changes: tuple[SetChange, ...]
+    undo: tuple[SetChange, ...] = ()
+
+    def inverse(self) -> Op | None:
+        return ChangeElements(changes=self.undo) if self.undo else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
 from netwright.kernel.netlink.socket import NetlinkError
 from netwright.kernel.nft import Nft
+from netwright.kernel.nft_elements import NftElements
 from netwright.kernel.own_processes import OwnProcesses
 from netwright.kernel.ports import Ports, has_ipv6
 from netwright.kernel.stack import Stack
@@ -38,6 +39,7 @@ class Worker:
     def __init__(self) -> None:
         self.home_descriptor = netns.current()
         self.home = Stack(None, self.home_descriptor)
+        self.elements = NftElements()
         self._nft: Nft | None = None
 
     @property
@@ -50,6 +52,7 @@ class Worker:
     def close(self) -> None:
         """Let go of what is open."""
         self.home.close()
+        self.elements.close()
         os.close(self.home_descriptor)
 
 
@@ -187,6 +190,7 @@ class LinuxHost:
             ops.RelayPort: lambda _, op: ports.relay(op.protocol, op.address, op.port, op.to_address, op.to_port),
             ops.ForgetFlows: _forget_flows,
             ops.NftTransaction: lambda work, op: work.worker.nft.run(op.commands),
+            ops.ChangeElements: lambda work, op: work.worker.elements.run(op.changes),
             ops.IptablesTransaction: lambda _, op: iptables.restore(op.version, op.rules, self.own_processes.note),
             ops.Mount: lambda _, op: mounts.mount(op.source, op.target, op.type, op.options),
             ops.Unmount: lambda _, op: mounts.unmount(op.target),

@@ -38,9 +38,13 @@ _DATAGRAM = 1 << 16
 """More than the kernel puts into one datagram: it fills a listing up to 32 KiB."""
 _DUMP_TRIES = 10
 
+WHOLE = -1
+"""The place of a failure that is no single message's."""
+_SO_SNDBUFFORCE = 32
+
 
 class NetlinkError(OSError):
-    """The kernel refused a message; `place` is its index in the batch."""
+    """The kernel refused a message; `place` is its index in the batch, or WHOLE."""
 
     def __init__(self, number: int, words: str, place: int = 0) -> None:
         super().__init__(number, words or os.strerror(number))
@@ -50,9 +54,11 @@ class NetlinkError(OSError):
 class NetlinkSocket:
     """A conversation with one subsystem in the network namespace in which it was opened."""
 
-    def __init__(self, protocol: int = NETLINK_ROUTE) -> None:
+    def __init__(self, protocol: int = NETLINK_ROUTE, *, send_buffer: int = 0) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        if send_buffer:
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, send_buffer)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         if protocol == NETLINK_ROUTE:
@@ -86,14 +92,31 @@ class NetlinkSocket:
         """
         waiting = {self._number(encoded): place for place, encoded in enumerate(batch)}
         self._socket.send(b"".join(batch))
+        self._acknowledged(waiting, content)
+
+    def transact(self, begin: bytearray, batch: Sequence[bytearray], end: bytearray) -> None:
+        """Send messages of nfnetlink as one transaction: all or none (nfnetlink_rcv_batch).
+
+        Raises NetlinkError for the first that was refused, or with the place WHOLE where the transaction was.
+        """
+        opening = self._number(begin)
+        waiting = {self._number(encoded): place for place, encoded in enumerate(batch)}
+        self._number(end)
+        self._socket.send(b"".join((begin, *batch, end)))
+        # What is refused as a whole is answered to the opening message alone, which else has no answer.
+        self._acknowledged(waiting, (), opening)
+
+    def _acknowledged(self, waiting: dict[int, int], content: Collection[int], opening: int | None = None) -> None:
         failure: NetlinkError | None = None
         while waiting:
             for kind, flags, sequence, body in self._receive():
-                if kind != NLMSG_ERROR or sequence not in waiting:
+                if kind != NLMSG_ERROR or (sequence not in waiting and sequence != opening):
                     continue
-                refusal = _refusal(flags, body, waiting.pop(sequence))
+                refusal = _refusal(flags, body, waiting.pop(sequence, WHOLE))
                 if refusal is None or refusal.errno in content:
                     continue
+                if refusal.place == WHOLE:
+                    raise refusal
                 if failure is None or refusal.place < failure.place:
                     failure = refusal
         if failure is not None:
