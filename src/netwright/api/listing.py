@@ -14,7 +14,7 @@ _FILTERS = (
     "ancestor", "before", "expose", "exited", "health", "id", "isolation", "is-task", "label", "name", "network",
     "publish", "since", "status", "volume",
 )  # fmt: skip
-_STATUSES = frozenset((*map(str, Status), "paused"))
+_STATUSES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Listing:
         filters = call.filters(*_FILTERS)
         for status in filters.get("status"):
             if status not in _STATUSES:
-                raise InvalidInput(f"invalid filter 'status=[{status}]'")
+                raise InvalidInput(f"invalid value for state ({status}): must be one of {', '.join(_STATUSES)}")
         for code in filters.get("exited"):
             if not code.lstrip("-").isdigit():
                 raise InvalidInput(f'strconv.Atoi: parsing "{code}": invalid syntax')

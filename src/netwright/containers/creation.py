@@ -18,7 +18,7 @@ from netwright.containers.spec.mounts import BIND, VOLUME, Wish, parse_volumes_f
 from netwright.containers.spec.process import merge, process
 from netwright.containers.volumes import Volumes
 from netwright.controller.api import Sandboxes, SandboxRequest
-from netwright.errors import InvalidInput
+from netwright.errors import InvalidInput, NotFound
 from netwright.kernel.commands import check as run_checked
 from netwright.model.container import (
     Container,
@@ -51,7 +51,9 @@ class Creation:
 
     async def create(self, request: ContainerRequest) -> tuple[Container, tuple[str, ...]]:
         """Make a container and return it with warnings."""
-        warnings = check(request)
+        warnings = check(request, os.sched_getaffinity(0))
+        self._check_runtime(request.host.runtime)
+        self._check_links(request.host.links)
         image = self.images.get(request.config.image)
         donor = self._donor(request)
         identity = new_id()
@@ -71,6 +73,19 @@ class Creation:
             raise
         self.announcements.container("create", row)
         return row, warnings
+
+    def _check_runtime(self, name: str) -> None:
+        if name not in {"", self.runtime}:
+            raise InvalidInput(f"unknown or invalid runtime name: {name} (this engine has {self.runtime})")
+
+    def _check_links(self, links: Sequence[str]) -> None:
+        """Refuse links to nobody. As InvalidInput: clients take what is not found at a creation for the image."""
+        for link in links:
+            name = link.partition(":")[0]
+            try:
+                self.rows.find(name)
+            except NotFound as error:
+                raise InvalidInput(f"could not get container for {name}: {error}") from None
 
     def _donor(self, request: ContainerRequest) -> Container | None:
         reference = donor_of(request.host.network_mode)

@@ -17,6 +17,8 @@ HOSTNAME = "/etc/hostname"
 RESOLV_CONF = "/etc/resolv.conf"
 
 DEFAULT_BRIDGE = "bridge"
+_IPV6 = Path("/proc/net/if_inet6")
+"""Not there where the kernel has no IPv6."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +76,7 @@ class NetworkFiles:
             return _read(Path(HOSTS))
         extra = hosts.extra_entries(container.host.extra_hosts, self._settings.host_gateways())
         own = _own_entries(container, attachments)
-        ipv6 = any(item.endpoint.ipv6 is not None for item in attachments)
-        return hosts.build([*extra, *links], own, ipv6=ipv6)
+        return hosts.build([*extra, *links], own, ipv6=_has_loopback6(container.host))
 
     def _resolv_conf(self, host: HostSettings, attachments: Sequence[Attachment]) -> str:
         etc = _read(Path(resolvconf.ETC))
@@ -86,7 +87,7 @@ class NetworkFiles:
         )
         drivers = {item.network.driver for item in attachments}
         if not drivers or drivers <= {"host", "null"}:
-            return resolvconf.for_host(resolvconf.parse(etc), overrides, resolvconf.ETC)
+            return resolvconf.for_host(etc, overrides, resolvconf.ETC)
         named = any(item.network.name != DEFAULT_BRIDGE for item in attachments)
         if named and self._settings.embedded_resolver:
             return resolvconf.for_embedded(resolvconf.parse(etc), overrides, resolvconf.ETC)
@@ -105,6 +106,12 @@ class NetworkFiles:
         kept = [line for line in _read(path).splitlines() if tuple(line.split()[1:]) != names]
         own = map(str, _own_entries(container, attachments))
         path.write_text("\n".join([*kept, *own]) + "\n")
+
+
+def _has_loopback6(host: HostSettings) -> bool:
+    """Tell whether there will be ::1 in a container; its networks do not matter for that, as in Docker."""
+    off = ("net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.lo.disable_ipv6")
+    return _IPV6.exists() and not any(host.sysctls.get(name, "0").strip() == "1" for name in off)
 
 
 def _names(container: Container) -> tuple[str, ...]:

@@ -37,10 +37,7 @@ def extra_entries(asked: Sequence[str], host_gateways: Sequence[IPAddress]) -> l
     """
     entries: list[Entry] = []
     for text in asked:
-        separator = "=" if "=" in text else ":"
-        name, found, address = text.partition(separator)
-        if not found or not name or not address:
-            raise InvalidInput(f'bad format for add-host: "{text}"')
+        name, address = split_extra(text)
         if address == HOST_GATEWAY:
             if not host_gateways:
                 raise InvalidInput(
@@ -49,8 +46,17 @@ def extra_entries(asked: Sequence[str], host_gateways: Sequence[IPAddress]) -> l
                 )
             entries.extend(Entry(str(gateway), (name,)) for gateway in host_gateways)
         else:
-            entries.append(Entry(_checked(address), (name,)))
+            entries.append(Entry(address, (name,)))
     return entries
+
+
+def split_extra(text: str) -> tuple[str, str]:
+    """Return name and address (or `host-gateway`) of an `--add-host` value. Raises InvalidInput in Docker's words."""
+    separator = "=" if "=" in text else ":"
+    name, _, address = text.partition(separator)
+    if not name or not address or not name.isprintable() or len(name.split()) != 1:
+        raise InvalidInput(f'bad format for add-host: "{text}"')
+    return name, address if address == HOST_GATEWAY else _checked(address)
 
 
 def _checked(address: str) -> str:

@@ -54,9 +54,11 @@ def base_path(etc: str) -> str:
     return RESOLVED if parse(etc).servers == (_STUB,) else ETC
 
 
-def for_host(base: ResolvConf, overrides: Overrides, source: str) -> str:
+def for_host(text: str, overrides: Overrides, source: str) -> str:
     """Return the file of a sandbox that uses the host's stack: the host's, but for what was asked otherwise."""
-    return _render(_overridden(base, overrides), source, overrides, "")
+    if not (overrides.servers or overrides.search or overrides.options):
+        return text
+    return _render(_overridden(parse(text), overrides), source, overrides, "")
 
 
 def for_default_bridge(base: ResolvConf, overrides: Overrides, source: str, *, ipv6: bool) -> str:

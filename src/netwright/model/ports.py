@@ -6,6 +6,9 @@ from enum import StrEnum
 from netwright.errors import InvalidInput
 from netwright.model.addressing import IPAddress
 
+_MOST_DIGITS = 16
+"""Of a port number, with leading zeros; what is longer is not even converted."""
+
 
 class Protocol(StrEnum):
     """A transport protocol that can be published."""
@@ -65,7 +68,7 @@ def parse_protocol(text: str) -> Protocol:
 
 def parse_port_number(text: str, whole: str) -> int:
     """Read a port number from 0 to 65535; `whole` is what the user wrote, for the message."""
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) <= 65535):
         raise InvalidInput(f'invalid port specification: "{whole}"')
     return int(text)
 

@@ -1,7 +1,7 @@
 """From the body of POST /containers/create to the container that is asked for. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from netwright.api.translate.endpoints import PREDEFINED, read_endpoint
@@ -98,6 +98,7 @@ def _read_networks(
         names = ", ".join(given)
         raise InvalidInput(f"Container cannot be created with multiple network endpoints: {names}")
     if host.network_mode.startswith("container:"):
+        _check_joining(map(read_endpoint, given.values()))
         return {}
     main = show_network_mode(host.network_mode)
     called = network_name(main)
@@ -110,6 +111,21 @@ def _read_networks(
     if main not in PREDEFINED:
         raise InvalidInput("HostConfig.NetworkMode must match the identity of a network in NetworkSettings.Networks")
     return specs if main == BRIDGE else {main: EndpointSpec(), **specs}
+
+
+def _check_joining(specs: Iterable[EndpointSpec]) -> None:
+    """Refuse what is asked of an endpoint where there will be none: the network stack is another container's."""
+    for spec in specs:
+        if spec.mac is not None:
+            raise InvalidInput("conflicting options: mac-address and the network mode")
+        if spec.ipv4 or spec.ipv6 or spec.link_local:
+            raise InvalidInput(
+                "invalid endpoint settings:\nuser-specified IP address is supported on user-defined networks only"
+            )
+        if spec.aliases:
+            raise InvalidInput(
+                "invalid endpoint settings:\nnetwork-scoped aliases are only supported for user-defined networks"
+            )
 
 
 def _with_container_mac(

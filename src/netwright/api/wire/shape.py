@@ -16,6 +16,7 @@ from netwright.api.wire.syntax import syntax_fault, type_fault
 from netwright.errors import InvalidInput
 
 T = TypeVar("T")
+_LEAST_INT, _GREATEST_INT = -(2**63), 2**63 - 1
 
 
 class Shape(msgspec.Struct, rename="pascal"):
@@ -62,6 +63,8 @@ def _tidy(kind: Any, value: Any) -> Any:
     if value is None and isinstance(kind, type) and kind is not types.NoneType:
         # An entry of a list or a map: Go keeps it with its type's zero value.
         return {} if issubclass(kind, msgspec.Struct) else kind()
+    if isinstance(value, int) and not _LEAST_INT <= value <= _GREATEST_INT:
+        raise InvalidInput(f"invalid JSON: the number {value} does not fit into 64 bits")
     return value
 
 

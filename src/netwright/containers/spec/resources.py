@@ -1,7 +1,8 @@
 """Resources: memory, processor, processes and devices in the runtime's words, as Docker computes them."""
 
+import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from netwright.errors import InvalidInput
@@ -12,6 +13,10 @@ CPU_PERIOD = 100_000
 
 LEAST_MEMORY = 6 * 1024 * 1024
 """Bytes; Docker refuses less, because the runtime itself would not start."""
+
+_SPAN = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_MOST_PROCESSORS = 8192
+"""More than the kernel can be built for."""
 
 _NUMBERED = (
     # (type, major, minor): what Docker lets every container use, beyond making nodes.
@@ -42,8 +47,8 @@ class DeviceNode:
         return "b" if stat.S_ISBLK(self.mode) else "c"
 
 
-def check_limits(limits: Limits) -> None:
-    """Raise InvalidInput, in Docker's words, for limits that cannot be meant."""
+def check_limits(limits: Limits, processors: Collection[int]) -> None:
+    """Raise InvalidInput, in Docker's words, for limits that cannot be meant on a machine with these processors."""
     if 0 < limits.memory < LEAST_MEMORY:
         raise InvalidInput("Minimum memory limit allowed is 6MB")
     if limits.memory == 0 and limits.memory_swap > 0:
@@ -52,8 +57,27 @@ def check_limits(limits: Limits) -> None:
         raise InvalidInput("Minimum memoryswap limit should be larger than memory limit, see usage")
     if limits.memory and limits.memory_reservation > limits.memory:
         raise InvalidInput("Minimum memory limit can not be less than memory reservation limit, see usage")
-    if limits.nano_cpus < 0 or (limits.nano_cpus and (limits.cpu_period or limits.cpu_quota)):
+    if limits.nano_cpus and (limits.cpu_period or limits.cpu_quota):
         raise InvalidInput("Conflicting options: Nano CPUs and CPU Period cannot both be set")
+    if not 0 <= limits.nano_cpus <= len(processors) * 1_000_000_000:
+        count = len(processors)
+        raise InvalidInput(f"range of CPUs is from 0.01 to {count}.00, as there are only {count} CPUs available")
+    if not read_numbers(limits.cpuset_cpus, "cpus") <= set(processors):
+        available = ",".join(map(str, sorted(processors)))
+        raise InvalidInput(f"Requested CPUs are not available - requested {limits.cpuset_cpus}, available: {available}")
+    read_numbers(limits.cpuset_mems, "mems")
+
+
+def read_numbers(text: str, what: str) -> set[int]:
+    """Read a list of processors or memory nodes such as `0-3,6`; `what` is its name. Raises InvalidInput."""
+    found: set[int] = set()
+    for part in text.split(",") if text else ():
+        match = _SPAN.fullmatch(part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last < _MOST_PROCESSORS:
+            raise InvalidInput(f"Invalid value {text} for cpuset {what}")
+        found.update(range(first, last + 1))
+    return found
 
 
 def resources(host: HostSettings, devices: Sequence[DeviceNode], *, swap_limits: bool) -> dict[str, object]:

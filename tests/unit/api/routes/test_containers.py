@@ -173,10 +173,17 @@ async def test_the_list_is_filtered(http: Http, wanted: dict[str, list[str]], fo
     assert bool(await http.get("/containers/json", filters=filters(**wanted))) is found
 
 
+STATES = "created, running, paused, restarting, removing, exited, dead"
+
+
 @pytest.mark.parametrize(
     ("wanted", "status", "words"),
     [
-        ({"status": ["asleep"]}, 400, "invalid filter 'status=[asleep]'"),
+        (
+            {"status": ["asleep"]},
+            400,
+            f"invalid value for state (asleep): must be one of {STATES}",
+        ),
         ({"exited": ["x"]}, 400, 'strconv.Atoi: parsing "x": invalid syntax'),
         ({"before": ["nobody"]}, 404, "No such container: nobody"),
         ({"publish": ["http"]}, 400, 'invalid port specification: "http"'),

@@ -60,6 +60,20 @@ def test_settings_for_the_default_network_are_found_under_its_other_name() -> No
 
 def test_who_joins_another_has_no_endpoints() -> None:
     assert read(**networking("container:other"))[0].networks == {}
+    assert read(**networking("container:other", **{"container:other": {}}))[0].networks == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"MacAddress": MAC}, "mac-address and the network mode"),
+        ({"IPAMConfig": {"IPv4Address": "10.0.0.9"}}, "supported on user-defined networks only"),
+        ({"Aliases": ["a"]}, "only supported for user-defined networks"),
+    ],
+)
+def test_who_joins_another_cannot_ask_for_an_identity(settings: Mapping[str, object], words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        read(**networking("container:other", **{"container:other": settings}))
 
 
 def test_an_endpoint_is_read_whole() -> None:

@@ -49,6 +49,12 @@ def test_port_zero_means_any_port() -> None:
         ("80/tcp", PortBinding(host_port="70000"), 'invalid port specification: "70000"'),
         ("80/tcp", PortBinding(host_port="90-80"), 'invalid port specification: "90-80"'),
         ("80/tcp", PortBinding(host_ip="1.2.3"), "invalid IP address: 1.2.3"),
+        (
+            "0/tcp",
+            PortBinding(host_port="80"),
+            'invalid port specification: "0/tcp": a container\'s port is between 1 and 65535',
+        ),
+        ("9" * 5000, PortBinding(), f'invalid port specification: "{"9" * 5000}"'),
     ],
 )
 def test_what_is_no_wish_is_refused(key: str, binding: PortBinding, words: str) -> None:

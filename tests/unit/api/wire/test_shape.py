@@ -86,5 +86,10 @@ def test_what_is_no_body_is_refused(text: bytes, words: str) -> None:
     assert str(refused.value).startswith(words)
 
 
+def test_a_number_that_go_could_not_hold_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="number 9223372036854775808 does not fit into 64 bits"):
+        decode(ContainerCreate, b'{"HostConfig": {"Memory": 9223372036854775808}}')
+
+
 def test_answers_end_their_line() -> None:
     assert encode(VolumeCreate(name="v")) == b'{"Name":"v","Driver":"local","DriverOpts":{},"Labels":{}}\n'

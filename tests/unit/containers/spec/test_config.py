@@ -115,7 +115,7 @@ def test_limits_are_computed_as_in_docker() -> None:
 )
 def test_limits_that_cannot_be_meant_are_refused(limits: Limits) -> None:
     with pytest.raises(InvalidInput):
-        check_limits(limits)
+        check_limits(limits, (0, 1))
 
 
 def test_the_process_is_as_asked() -> None:
