@@ -41,6 +41,7 @@ from netwright.host.ops import (
     HoldPort,
     Mount,
     Op,
+    ProxyNeighbour,
     ReplaceRoute,
     RetireLink,
     SetLinkUp,
@@ -191,6 +192,7 @@ def every_inverse() -> Sequence[Op]:
         AddAddress(link="br0", address=ADDRESS4),
         ReplaceRoute(version=4, destination=None, gateway=GATEWAYS[4], link="br0"),
         HoldPort(**where),
+        ProxyNeighbour(link="br0", address=GATEWAYS[6]),
     ]
     return [inverse_of(op) for op in made]
 

@@ -1,7 +1,7 @@
 """Links, addresses and routes, on every kind of host."""
 
 import errno
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ from netwright.host.ops import (
     DeleteRoute,
     JoinBridge,
     Op,
+    ProxyNeighbour,
     ReplaceRoute,
     RetireLink,
     SetLinkMtu,
@@ -229,3 +230,23 @@ async def test_routes_go_with_their_link(rig: Rig, inside: str) -> None:
     assert await routes(rig) == {("10.9.0.0/24", "None", "br0", True)}
     await rig.host.do([DeleteLink(name="br0")])
     assert await routes(rig) == set()
+
+
+async def test_an_address_is_answered_for_on_the_links_named_until_it_is_no_longer(rig: Rig) -> None:
+    other = AddBridge(name="br1", mac=MACS[1], mtu=1500, group=GROUP)
+    ups = [SetLinkUp(name=name) for name in ("br0", "br1")]
+    owned = [ip_address("fd09::7"), ip_address("fd09::8")]
+    answers = [ProxyNeighbour(link=link, address=own) for link in ("br0", "br1") for own in owned]
+    await rig.host.do([BRIDGE, other, *ups, *answers, answers[0]])
+    found = await rig.host.ask(queries.ProxiedNeighbours())
+    await rig.host.do([inverse_of(answers[0])])
+    left = await rig.host.ask(queries.ProxiedNeighbours())
+    failure = await refused(rig, ProxyNeighbour(link="absent", address=owned[0]))
+    assert sorted((one.link, str(one.address)) for one in found) == [
+        ("br0", "fd09::7"),
+        ("br0", "fd09::8"),
+        ("br1", "fd09::7"),
+        ("br1", "fd09::8"),
+    ]
+    assert sorted((one.link, str(one.address)) for one in left) == [("br0", "fd09::8"), ("br1", "fd09::8")]
+    assert failure.errno == errno.ENODEV

@@ -1,12 +1,13 @@
 """IPv6: subnets of their own, networks without IPv4, neighbours on the wire, docker0."""
 
 import json
+import time
 from ipaddress import IPv6Network, ip_network
 from pathlib import Path
 
 from conftest import IMAGE
 from machine import HOST4, HOST6, OUTSIDE4, OUTSIDE6, Engine, Machine
-from traffic import addresses, default_route, fetch, links, reached, serve, sleeper, sources
+from traffic import addresses, default_route, fetch, links, pinged, reached, serve, sleeper, sources
 
 B = "com.docker.network.bridge."
 
@@ -58,6 +59,42 @@ def test_a_network_without_ipv4_is_whole(engine: Engine) -> None:
     assert sources(engine.machine.outside, peer, (OUTSIDE6,)) == [HOST6]
     assert set(settings["Ports"]) == {"80/tcp", "81/tcp"}
     assert settings["Ports"]["80/tcp"] == [{"HostIp": "::", "HostPort": "8080"}]
+
+
+def test_neighbours_on_the_wire_find_a_routed_network_inside_their_own_prefix(engine: Engine) -> None:
+    routed = ("-o", f"{B}gateway_mode_ipv6=routed", "--ipv6", "--subnet", "2001:db8::80:0/112")
+    host, outside = engine.machine.host, engine.machine.outside
+    engine.docker("network", "create", *routed, "near")
+    web = serve(engine, "--name", "web", "--network", "near", "--ip6", "2001:db8::80:9", "-p", "80")
+
+    assert fetch(outside, "2001:db8::80:9", 80) == "hello\n"
+    assert sources(outside, web, (OUTSIDE6,)) == ["2001:db8::80:9"]
+    assert not pinged(outside, "2001:db8::80:8")
+    assert answered_for(engine) == {"2001:db8::80:9"}
+    engine.docker("stop", "-t", "0", "web")
+    assert answered_for(engine) == set()
+    engine.docker("start", "web")
+    engine.docker("network", "connect", "bridge", "web")
+    assert answered_for(engine) == {"2001:db8::80:9"}
+    deadline = time.monotonic() + 10
+    host.run("ip", "link", "set", "wan0", "down")
+    assert answered_for(engine) == set()
+    host.run("ip", "link", "set", "wan0", "up")
+    # The kernel takes an interface's IPv6 addresses away with it when it goes down.
+    host.run("ip", "addr", "replace", f"{HOST6}/64", "dev", "wan0", "nodad")
+    # Its route is heard of in the background, and the kernel first makes sure of the interface's own address.
+    while not answered_for(engine) or host.run("ip", "-6", "addr", "show", "dev", "wan0", "tentative").stdout:
+        assert time.monotonic() < deadline
+    assert fetch(outside, "2001:db8::80:9", 80) == "hello\n"
+    engine.docker("network", "disconnect", "near", "web")
+    assert answered_for(engine) == set()
+    assert "claim the same addresses" not in engine.log.read_text()
+
+
+def answered_for(engine: Engine) -> set[str]:
+    """Return the addresses that the host answers for on the wire."""
+    shown = json.loads(engine.machine.host.run("ip", "-6", "-j", "neigh", "show", "proxy", "dev", "wan0").stdout)
+    return {entry["dst"] for entry in shown}
 
 
 def test_the_default_bridge_and_the_pools_of_both_families_are_as_the_daemon_was_told(

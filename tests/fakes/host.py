@@ -66,6 +66,8 @@ class FakeHost:
             ops.DeleteAddress: self._delete_address,
             ops.ReplaceRoute: self._replace_route,
             ops.DeleteRoute: self._delete_route,
+            ops.ProxyNeighbour: self._proxy_neighbour,
+            ops.UnproxyNeighbour: self._unproxy_neighbour,
             ops.SetSysctl: self._set_sysctl,
             ops.AnnounceAddress: self._announce_address,
             ops.HoldPort: self._hold_port,
@@ -88,6 +90,7 @@ class FakeHost:
             queries.Namespaces: self._namespaces,
             queries.Mounts: self._mounts,
             queries.HeldPorts: self._held_ports,
+            queries.ProxiedNeighbours: self._proxied_neighbours,
             queries.NftTables: self._nft_tables,
             queries.IptablesRules: self._iptables_rules,
             queries.ReadFile: self._read_file,
@@ -172,6 +175,13 @@ class FakeHost:
         if route is not None and route.link.name == op.link:
             del stack.routes[op.version, op.destination]
 
+    def _proxy_neighbour(self, op: ops.ProxyNeighbour) -> None:
+        self.machine.home.link(op.link).proxied.add(op.address)
+
+    def _unproxy_neighbour(self, op: ops.UnproxyNeighbour) -> None:
+        for link in self.machine.home.links.values():
+            link.proxied.discard(op.address)
+
     def _set_sysctl(self, op: ops.SetSysctl) -> None:
         stack = self.machine.stack(op.netns)
         slot = stack.slot(op.key)
@@ -251,6 +261,10 @@ class FakeHost:
 
     def _held_ports(self, _: queries.HeldPorts) -> tuple[HeldPort, ...]:
         return tuple(self.machine.held)
+
+    def _proxied_neighbours(self, _: queries.ProxiedNeighbours) -> tuple[queries.ProxiedNeighbour, ...]:
+        links = self.machine.home.links.values()
+        return tuple(queries.ProxiedNeighbour(link=link.name, address=own) for link in links for own in link.proxied)
 
     def _nft_tables(self, _: queries.NftTables) -> tuple[str, ...]:
         return tuple(self.machine.nft.tables)

@@ -30,6 +30,7 @@ _OF_A_LINK = {
     "ipv4/log_martians": "0",
     "ipv6/disable_ipv6": "0",
     "ipv6/accept_ra": "1",
+    "ipv6/proxy_ndp": "0",
 }
 _PARKED = 0x10000000
 
@@ -55,6 +56,7 @@ class FakeLink:
     hairpin: bool = False
     peer: "FakeLink | None" = None
     addresses: list[IPInterface] = field(default_factory=list)
+    proxied: set[IPAddress] = field(default_factory=set)
     conf: dict[str, str] = field(default_factory=dict)
 
     def shown(self) -> Link:
@@ -169,6 +171,7 @@ class Stack:
                 "peer": link.peer.name if link.peer else "",
                 "hairpin": link.hairpin,
                 "addresses": sorted(map(str, link.addresses)),
+                "proxied": sorted(map(str, link.proxied)),
                 "conf": dict(sorted(link.conf.items())),
             }
             for link in self.links.values()

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from netwright.controller.afterwards import Afterwards
 from netwright.controller.backend import settle
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.forwarding import Forwarding
 from netwright.controller.healing import Healing, HealingCollaborators
+from netwright.controller.neighbours import Neighbours
 from netwright.controller.networks import NetworkCollaborators, Networks
 from netwright.controller.overlaps import Overlaps
 from netwright.controller.own_links import OwnLinks
@@ -95,11 +97,12 @@ class NetworkEngine:
         )
         self._publishing = Publishing(ports, self._drivers, relays=relays, host_has_ipv6=host_has_ipv6)
         self._reservations = Reservations(self._ipam, self._drivers)
-        self._means = Means(self._drivers, relays)
+        means = Means(self._drivers, relays)
         self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
         events, names = NetworkEvents(bus, settings.identity), OptionNames(lenient=settings.lenient_options)
         links = OwnLinks(self._state, self._drivers)
-        self.overlaps = Overlaps(self._state, links, host, events)
+        neighbours = Neighbours(links, self._drivers, host, self._answer)
+        self.overlaps = Overlaps(self._state, self._drivers, links, host, events)
         self.networks = Networks(
             NetworkCollaborators(
                 state=self._state,
@@ -113,20 +116,20 @@ class NetworkEngine:
                 names=names,
             )
         )
-        self.sandboxes = Sandboxes(
-            Collaborators(
-                state=self._state,
-                host=host,
-                means=self._means,
-                reservations=self._reservations,
-                firewall=self._firewall,
-                publishing=self._publishing,
-                events=events,
-                names=names,
-                netns_directory=settings.netns_directory,
-            )
+        self._collaborators = Collaborators(
+            state=self._state,
+            host=host,
+            means=means,
+            reservations=self._reservations,
+            firewall=self._firewall,
+            publishing=self._publishing,
+            events=events,
+            names=names,
+            neighbours=neighbours,
+            netns_directory=settings.netns_directory,
         )
-
+        self.sandboxes = Sandboxes(self._collaborators)
+        self._finding = Afterwards(self.sandboxes.be_found, "neighbours may not find containers of routed networks")
         self.healing = Healing(
             HealingCollaborators(
                 state=self._state,
@@ -145,6 +148,14 @@ class NetworkEngine:
         """Take notice of what happened on the machine; nothing is awaited."""
         self.overlaps.hear(notice)
         self.healing.hear(notice)
+        if self._collaborators.neighbours.are_concerned(notice):
+            self._finding.soon()
+
+    def close(self) -> None:
+        """Stop what is under way in the background; the machine stays as it is."""
+        self.overlaps.close()
+        self.healing.close()
+        self._finding.close()
 
     async def start(self) -> None:
         """Make the machine agree with the rows, and see to the engine's own networks. Raises what refuses a start."""
@@ -183,15 +194,7 @@ class NetworkEngine:
         return row.name if row is not None else "a container that is being created"
 
     def _restoration(self) -> Restoration:
-        return Restoration(
-            self._state,
-            self._host,
-            self._means,
-            self._firewall,
-            self.sandboxes,
-            group=self._settings.group,
-            netns_directory=self._settings.netns_directory,
-        )
+        return Restoration(self._collaborators, self.sandboxes, group=self._settings.group)
 
     async def _note_forwarding(self) -> None:
         """Note what the host does not forward yet and the networks need; before the firewall is made."""
@@ -208,6 +211,10 @@ class NetworkEngine:
             self._guard()
             await self._firewall.install()
             await self._forwarding.switch_on()
+
+    async def _answer(self, link: str) -> None:
+        if self._settings.ip_forward:
+            await self._forwarding.answer(link)
 
     def _guard(self) -> None:
         """Have the firewall drop what this host did not forward before us."""

@@ -1,4 +1,4 @@
-"""IP forwarding: switched on only as far as needed, noted before, and taken back at the end.
+"""Switches of the host (forwarding, answering for neighbours): on only as far as needed, noted, taken back at the end.
 
 The kernel has one switch for IPv4. Where we turn it, the firewall drops packets between interfaces that are not ours
 (`FirewallSettings.guard_forwarding*`), so the host is no more of a router than before. What we found is written to the
@@ -50,7 +50,17 @@ class Forwarding:
         From then on `guards` is true. The firewall is to be made with the guard before `switch_on` is called: in
         between the host would be a router for everybody.
         """
-        key = IPV4 if version == 4 else IPV6
+        return await self._note(IPV4 if version == 4 else IPV6)
+
+    async def answer(self, link: str) -> None:
+        """Let an interface answer for neighbours that live behind this host."""
+        key = f"net/ipv6/conf/{link}/proxy_ndp"
+        if await self._note(key):
+            await self._host.do([SetSysctl(key=key, value="1", optional=True)])
+            log.info("%s switched on: neighbours are to find containers of routed networks", key)
+
+    async def _note(self, key: str) -> bool:
+        """Note that a switch that is off is to be on; tell whether it was off."""
         before = await self._host.ask(Sysctl(key))
         if before is None or before.strip() != "0":
             return False
@@ -62,7 +72,9 @@ class Forwarding:
 
     async def switch_on(self) -> Sequence[str]:
         """Switch on what was noted; return the keys of what was off."""
-        off = [key for key in self._changed if (await self._host.ask(Sysctl(key)) or "").strip() != "1"]
+        values = {key: await self._host.ask(Sysctl(key)) for key in self._changed}
+        # An interface may be gone, and its switch with it.
+        off = [key for key, value in values.items() if value is not None and value.strip() != "1"]
         for key in off:
             await self._host.do([SetSysctl(key=key, value="1")])
             log.info("%s switched on; packets between foreign interfaces stay dropped", key)
@@ -71,6 +83,7 @@ class Forwarding:
     async def restore(self) -> None:
         """Put every switch back to what it was found at."""
         for key, change in list(self._changed.items()):
-            await self._host.do([SetSysctl(key=key, value=change.before)])
+            # An interface may be gone, and its switch with it.
+            await self._host.do([SetSysctl(key=key, value=change.before, optional=key not in {IPV4, IPV6})])
             await self._store.commit([Delete(HostChange, key)])
             del self._changed[key]

@@ -4,14 +4,14 @@ Every overlap is told once, until the route or the network goes. Routes through 
 and do not count; networks without an interface on this host share the neighbourhood of another and claim nothing.
 """
 
-import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from netwright.controller.afterwards import Afterwards
 from netwright.controller.events import NetworkEvents
 from netwright.controller.own_links import OwnLinks
 from netwright.controller.state import State
-from netwright.errors import OperationFailed
+from netwright.drivers.api import Driver
 from netwright.host.notices import LinkDown, Notice, NoticesMissed, RouteAppeared, RouteVanished
 from netwright.host.protocol import Host
 from netwright.host.queries import Route, Routes
@@ -25,14 +25,16 @@ log = logging.getLogger(__name__)
 class Overlaps:
     """Watches for routes of others that overlap our networks."""
 
-    def __init__(self, state: State, links: OwnLinks, host: Host, events: NetworkEvents) -> None:
+    def __init__(
+        self, state: State, drivers: Mapping[str, Driver], links: OwnLinks, host: Host, events: NetworkEvents
+    ) -> None:
         self._state = state
+        self._drivers = drivers
         self._links = links
         self._host = host
         self._events = events
         self._told: set[tuple[Id, object, str]] = set()
-        self._looking: asyncio.Task[None] | None = None
-        self._look_again = False
+        self._looking = Afterwards(self.look, "the routes of this host cannot be compared with the networks")
 
     def hear(self, notice: Notice) -> None:
         """Take notice of what happened on the machine; nothing is awaited."""
@@ -44,7 +46,7 @@ class Overlaps:
             case LinkDown(link):
                 self._told = {key for key in self._told if key[2] != link}
             case NoticesMissed():
-                self._look_soon()
+                self._looking.soon()
 
     def consider(self, network: Network, routes: Iterable[Route]) -> None:
         """Compare a new network with the routes that are there."""
@@ -59,24 +61,7 @@ class Overlaps:
 
     def close(self) -> None:
         """Stop looking."""
-        if self._looking is not None:
-            self._looking.cancel()
-
-    def _look_soon(self) -> None:
-        """Look in the background, and once more where something is missed meanwhile."""
-        if self._looking is not None and not self._looking.done():
-            self._look_again = True
-        else:
-            self._looking = asyncio.get_running_loop().create_task(self._look_until_quiet())
-
-    async def _look_until_quiet(self) -> None:
-        self._look_again = True
-        while self._look_again:
-            self._look_again = False
-            try:
-                await self.look()
-            except OperationFailed as failure:
-                log.error("the routes of this host cannot be compared with the networks: %s", failure)
+        self._looking.close()
 
     def _consider(self, routes: Iterable[Route], networks: Iterable[Network]) -> None:
         own = self._links.of_networks()
@@ -89,7 +74,14 @@ class Overlaps:
         )
         for route in foreign:
             for overlap in subnets.overlaps(route):
-                self._tell_once(overlap)
+                if not self._is_meant(overlap):
+                    self._tell_once(overlap)
+
+    def _is_meant(self, overlap: Overlap) -> bool:
+        """Tell whether a network is a part of a wire's own prefix on purpose (`controller.neighbours`)."""
+        network, subnet, route = self._state.networks[overlap.network], overlap.subnet, overlap.route
+        inside = route.on_link and subnet.version == 6 and subnet.prefixlen > route.destination.prefixlen
+        return inside and self._drivers[network.driver].is_routed(network, 6)
 
     def _tell_once(self, overlap: Overlap) -> None:
         if overlap.key in self._told:

@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from netwright.controller.api import Attachment
-from netwright.controller.firewall import Firewall
 from netwright.controller.gateways import Gateways, choose, route_ops
-from netwright.controller.sandboxes import Sandboxes
-from netwright.controller.shape import Means, difference
-from netwright.controller.state import State
+from netwright.controller.sandboxes import Collaborators, Sandboxes
+from netwright.controller.shape import difference
 from netwright.controller.teardown import carry_out_all
 from netwright.errors import OperationFailed
 from netwright.host.ops import (
@@ -27,9 +25,18 @@ from netwright.host.ops import (
     Op,
     ReleasePort,
     SetLinkUp,
+    UnproxyNeighbour,
 )
-from netwright.host.protocol import Host
-from netwright.host.queries import HeldPort, HeldPorts, Link, Links, Mounts, Namespaces
+from netwright.host.queries import (
+    HeldPort,
+    HeldPorts,
+    Link,
+    Links,
+    Mounts,
+    Namespaces,
+    ProxiedNeighbour,
+    ProxiedNeighbours,
+)
 from netwright.model.names import Id
 from netwright.model.network import Network, Sandbox, SandboxKind
 
@@ -48,30 +55,22 @@ class Findings:
     pins: frozenset[str]
     namespaces: frozenset[str]
     held: frozenset[HeldPort]
+    proxied: tuple[ProxiedNeighbour, ...]
 
 
 class Restoration:
     """Makes machine and rows agree."""
 
-    def __init__(
-        self,
-        state: State,
-        host: Host,
-        means: Means,
-        firewall: Firewall,
-        sandboxes: Sandboxes,
-        *,
-        group: int,
-        netns_directory: str,
-    ) -> None:
-        self._state = state
-        self._host = host
-        self._means = means
-        self._drivers = means.drivers
-        self._firewall = firewall
+    def __init__(self, collaborators: Collaborators, sandboxes: Sandboxes, *, group: int) -> None:
+        self._state = collaborators.state
+        self._host = collaborators.host
+        self._means = collaborators.means
+        self._drivers = collaborators.means.drivers
+        self._firewall = collaborators.firewall
+        self._neighbours = collaborators.neighbours
+        self._netns_directory = collaborators.netns_directory
         self._sandboxes = sandboxes
         self._group = group
-        self._netns_directory = netns_directory
 
     async def run(self) -> None:
         """Restore networks, firewall and open sandboxes, then sweep."""
@@ -83,7 +82,8 @@ class Restoration:
         for network in self._networks():
             await self._do_or_log(f"network {network.name}", self._drivers[network.driver].open_network(network))
         for sandbox in self._open():
-            await self._do_or_log(f"the network of {sandbox.name}", self._sandbox_ops(sandbox, found))
+            answers = await self._neighbours.answers(self._sandboxes.attachments(sandbox.id))
+            await self._do_or_log(f"the network of {sandbox.name}", [*self._sandbox_ops(sandbox, found), *answers])
         await self._sweep(found)
 
     async def mend(self, networks: Sequence[Network], sandboxes: Sequence[Sandbox]) -> list[str]:
@@ -115,11 +115,13 @@ class Restoration:
         pins = await self._host.ask(Namespaces(self._netns_directory))
         mounted = await self._host.ask(Mounts(self._netns_directory))
         held = await self._host.ask(HeldPorts())
+        proxied = await self._host.ask(ProxiedNeighbours())
         return Findings(
             links={link.name: link for link in links},
             pins=frozenset(pins),
             namespaces=frozenset(pins).intersection(mounted),
             held=frozenset(held),
+            proxied=proxied,
         )
 
     def _networks(self) -> list[Network]:
@@ -225,12 +227,24 @@ class Restoration:
             for port in found.held
             if port not in own_ports
         )
+        ops.extend(self._unowned_answers(found))
         for op in ops:
             log.warning("sweeping what nobody owns: %s", op)
             try:
                 await self._host.do([op])
             except OperationFailed as failure:
                 log.error("it could not be swept: %s", failure)
+
+    def _unowned_answers(self, found: Findings) -> list[Op]:
+        """Return what has the host answer for nobody; an address outside our networks is another engine's business."""
+        subnets = [pool.subnet for network in self._networks() for pool in network.pools]
+        shapes = [item for sandbox in self._open() for item in self._sandboxes.attachments(sandbox.id)]
+        own = set(self._neighbours.addresses(shapes))
+        return [
+            UnproxyNeighbour(address=proxied.address)
+            for proxied in found.proxied
+            if proxied.address not in own and any(proxied.address in subnet for subnet in subnets)
+        ]
 
     def _is_open(self, sandbox: Id) -> bool:
         row = self._state.sandboxes.get(sandbox)

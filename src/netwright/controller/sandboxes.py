@@ -25,6 +25,7 @@ from netwright.controller.api import Attachment, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.locks import KeyedLocks
+from netwright.controller.neighbours import Neighbours
 from netwright.controller.publishing import Publishing
 from netwright.controller.requests import HOST, check_spec, check_together
 from netwright.controller.reservations import Reservations
@@ -59,6 +60,7 @@ class Collaborators:
     publishing: Publishing
     events: NetworkEvents
     names: OptionNames
+    neighbours: Neighbours
     netns_directory: str
 
 
@@ -172,7 +174,7 @@ class Sandboxes:
             try:
                 async with transaction(self._with.host) as attempt:
                     granted = await self._with.publishing.grant(attempt, row, before or after, after)
-                    change = difference(self._with.means, before, granted, self.path(row.id))
+                    change = await self._difference(before, granted, self.path(row.id))
                     rows: list[Row] = [becomes, *(item.endpoint for item in granted)]
                     rules = firewall.change(add=change.add, remove=change.remove)
                     self._refuse_gone_networks(rows)
@@ -183,6 +185,23 @@ class Sandboxes:
                 await to_the_end(self._go_back(row, list(known.values()), added))
                 raise
         return change
+
+    async def _difference(self, before: Sequence[Attachment], after: Sequence[Attachment], netns: str) -> Change:
+        """Return what leads from one shape to another, on the wires of the host too."""
+        change = difference(self._with.means, before, after, netns)
+        old, new = ({item.endpoint.id for item in shape} for shape in (before, after))
+        gone = self._with.neighbours.silences([item for item in before if item.endpoint.id not in new])
+        come = await self._with.neighbours.answers([item for item in after if item.endpoint.id not in old])
+        return replace(change, links=(*change.links, *come), detached=(*gone, *change.detached))
+
+    async def be_found(self) -> None:
+        """Let the host's neighbours find the endpoints again, where an interface has come or come back."""
+        neighbours = self._with.neighbours
+        rows = [row for row in self._state.sandboxes.values() if row.open]
+        for sandbox in [row.id for row in rows if neighbours.addresses(self.attachments(row.id))]:
+            async with self._locks.holding(sandbox):
+                if sandbox in self._state.sandboxes and self._state.sandboxes[sandbox].open:
+                    await self._with.host.do(await neighbours.answers(self.attachments(sandbox)))
 
     async def _go_back(self, row: Sandbox, before: Sequence[Attachment], added: Sequence[Attachment]) -> None:
         """Make the rows, and the index of ports, as they were."""
@@ -225,7 +244,9 @@ class Sandboxes:
         links = [op for item in attachments for op in self._detach(item)]
         last = [DeleteNamespace(path=netns)] if row.kind is SandboxKind.OWN else []
         rules = firewall.change(add=change.add, remove=change.remove)
-        return await carry_out_all(self._with.host, [*links, *rules, *last, *change.flows, *change.released])
+        silences = self._with.neighbours.silences(attachments)
+        ops = [*silences, *links, *rules, *last, *change.flows, *change.released]
+        return await carry_out_all(self._with.host, ops)
 
     def _detach(self, item: Attachment) -> Sequence[Op]:
         return self._with.means.drivers[item.network.driver].detach(item.network, item.endpoint, None)

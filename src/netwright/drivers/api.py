@@ -89,6 +89,10 @@ class Driver:
         """Return what removes the endpoint's interface; `netns` is None where its whole namespace goes as well."""
         return ()
 
+    def called_for(self, network: Network, endpoint: Endpoint) -> Sequence[IPAddress]:  # noqa: ARG002
+        """Return the endpoint's addresses that neighbours of this host may call for on their own wire."""
+        return ()
+
     def intents(self, network: Network) -> Sequence[Intent]:  # noqa: ARG002
         """Return what should be true of the network's traffic."""
         return ()

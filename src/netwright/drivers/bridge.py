@@ -175,6 +175,12 @@ class BridgeDriver(Driver):
         addresses = tuple(endpoint_interfaces(endpoint))
         return (RetireLink(name=endpoint.interface, netns=netns, addresses=addresses), gone)
 
+    def called_for(self, network: Network, endpoint: Endpoint) -> Sequence[IPAddress]:
+        """Return the IPv6 address where the network is routed: translated ones are not reached from a wire."""
+        if endpoint.ipv6 is None or network.internal or not self.is_routed(network, 6):
+            return ()
+        return (endpoint.ipv6.ip,)
+
     def intents(self, network: Network) -> Sequence[Intent]:
         """Return what should be true of each family of the network."""
         options = BridgeOptions.parse(network)

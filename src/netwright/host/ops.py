@@ -208,6 +208,27 @@ class DeleteRoute(Op):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyNeighbour(Op):
+    """Answer neighbour solicitations for an IPv6 address on a link of the host, in place of its owner behind it.
+
+    Content when it is so already. The link needs `proxy_ndp`. The kernel forgets it when the link goes down.
+    """
+
+    link: str
+    address: IPAddress
+
+    def inverse(self) -> Op:
+        return UnproxyNeighbour(address=self.address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnproxyNeighbour(Op):
+    """Answer for an address no longer, on whatever links; content when nobody does. The admin's own entries stay."""
+
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetSysctl(Op):
     """Write a sysctl, named with slashes below /proc/sys: `net/ipv4/conf/docker0/route_localnet`.
 

@@ -97,6 +97,19 @@ class HeldPorts(Query[tuple[HeldPort, ...]]):
     """The ports that are held now."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxiedNeighbour:
+    """An IPv6 address that an engine has this host answer for on a link."""
+
+    link: str
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class ProxiedNeighbours(Query[tuple[ProxiedNeighbour, ...]]):
+    """The addresses that engines have this host answer for; not those of the admin."""
+
+
 @dataclass(frozen=True, slots=True)
 class NftTables(Query[tuple[str, ...]]):
     """Names of the nftables tables, each as `family name`."""

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from netwright.errors import OperationFailed
 from netwright.host import ops, queries
-from netwright.kernel import conntrack, iptables, links, mounts, netns, sysctl
+from netwright.kernel import conntrack, iptables, links, mounts, neighbours, netns, sysctl
 from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
 from netwright.kernel.netlink.socket import NetlinkError
@@ -183,6 +183,8 @@ class LinuxHost:
             ops.DeleteAddress: lambda work, op: links.delete_address(work.stack(op.netns), op),
             ops.ReplaceRoute: lambda work, op: links.replace_route(work.stack(op.netns), op),
             ops.DeleteRoute: lambda work, op: links.delete_route(work.stack(op.netns), op),
+            ops.ProxyNeighbour: lambda work, op: neighbours.proxy(work.home, op),
+            ops.UnproxyNeighbour: lambda work, op: neighbours.unproxy(work.home, op),
             ops.SetSysctl: self._set_sysctl,
             ops.AnnounceAddress: lambda _, op: self._announcer.announce(op),
             ops.HoldPort: lambda _, op: ports.hold(op.protocol, op.address, op.port),
@@ -205,6 +207,7 @@ class LinuxHost:
             queries.Namespaces: lambda _, query: netns.pinned(query.directory),
             queries.Mounts: lambda _, query: mounts.below(query.directory),
             queries.HeldPorts: lambda _, __: self._ports.held(),
+            queries.ProxiedNeighbours: lambda work, _: neighbours.proxied(work.home),
             queries.NftTables: lambda work, _: work.worker.nft.tables(),
             queries.IptablesRules: lambda _, query: iptables.save(query.version, query.table),
             queries.ReadFile: lambda _, query: read_text(query.path),

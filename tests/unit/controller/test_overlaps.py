@@ -55,7 +55,7 @@ class Watch:
     def __post_init__(self) -> None:
         drivers = builtin(BridgeSettings(group=1))
         self.overlaps = Overlaps(
-            self.state, OwnLinks(self.state, drivers), self.host, NetworkEvents(self.bus, "engine")
+            self.state, drivers, OwnLinks(self.state, drivers), self.host, NetworkEvents(self.bus, "engine")
         )
 
     async def network(self, name: str, *subnets: str, driver: str = "bridge") -> Network:

@@ -24,6 +24,8 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNETCONF = 80
 
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
 IFLA_LINKINFO, IFLA_GROUP, IFLA_NET_NS_FD, IFLA_LINK_NETNSID = 18, 27, 28, 37
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
@@ -40,11 +42,17 @@ RTPROT_STATIC = 4
 RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
 RTN_UNICAST = 1
 
+NDA_DST, NDA_PROTOCOL = 1, 12
+NTF_PROXY = 0x08
+PROXY_PROTOCOL = 78
+"""The mark of our neighbour entries, the letter N (`ip -6 neigh show proxy`: proto 78)."""
+
 IFF_UP = 0x1
 
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
 _RTMSG = struct.Struct("=BBBBBBBBI")
+_NDMSG = struct.Struct("=BxxxiHBB")
 
 _NEW = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
 
@@ -203,6 +211,26 @@ def replace_route(version: int, destination: IPNetwork | None, gateway: IPAddres
 def delete_route(version: int, destination: IPNetwork | None, index: int) -> bytearray:
     """Remove the route to a destination through a link."""
     return _route(RTM_DELROUTE, NLM_F_ACK, version, destination, None, index)
+
+
+def _proxied_neighbour(kind: int, flags: int, index: int, address: IPAddress) -> bytearray:
+    header = _NDMSG.pack(_family(address.version), index, 0, NTF_PROXY, 0)
+    return message(kind, flags, header + attribute(NDA_DST, address.packed) + octet(NDA_PROTOCOL, PROXY_PROTOCOL))
+
+
+def proxy_neighbour(index: int, address: IPAddress) -> bytearray:
+    """Have this host answer for an address on a link."""
+    return _proxied_neighbour(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, index, address)
+
+
+def unproxy_neighbour(index: int, address: IPAddress) -> bytearray:
+    """Have it stop."""
+    return _proxied_neighbour(RTM_DELNEIGH, NLM_F_ACK, index, address)
+
+
+def dump_proxied_neighbours() -> bytearray:
+    """Ask for the IPv6 addresses that this host answers for."""
+    return message(RTM_GETNEIGH, NLM_F_DUMP, _NDMSG.pack(socket.AF_INET6, 0, 0, NTF_PROXY, 0))
 
 
 def dump_links() -> bytearray:
