@@ -224,6 +224,15 @@ async def test_to_remove_a_route_that_is_not_there_is_content(rig: Rig) -> None:
     await rig.host.do([DeleteRoute(version=4, destination=ip_network("10.77.0.0/16"), link="lo")])
 
 
+async def test_routes_through_links_that_are_left_out_are_not_told(rig: Rig, inside: str) -> None:
+    await plugged(rig, inside)
+    await rig.host.do([AddAddress(link="br0", address=ip_interface("10.9.0.1/24"))])
+    home = await rig.host.ask(queries.Routes(but_through=frozenset(("br0", "lo"))))
+    inner = await rig.host.ask(queries.Routes(inside, frozenset(("br0",))))
+    assert "br0" not in {route.link for route in home}
+    assert "eth0" in {route.link for route in inner}
+
+
 async def test_routes_go_with_their_link(rig: Rig, inside: str) -> None:
     await plugged(rig, inside)
     await rig.host.do([AddAddress(link="br0", address=ip_interface("10.9.0.1/24"))])

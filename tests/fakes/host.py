@@ -245,7 +245,8 @@ class FakeHost:
         return None if found is None else found.shown()
 
     def _routes(self, query: queries.Routes) -> tuple[queries.Route, ...]:
-        return tuple(self.machine.stack(query.netns).shown_routes())
+        shown = self.machine.stack(query.netns).shown_routes()
+        return tuple(route for route in shown if route.link not in query.but_through)
 
     def _sysctl(self, query: queries.Sysctl) -> str | None:
         slot = self.machine.stack(query.netns).slot(query.key)

@@ -111,6 +111,7 @@ class NetworkEngine:
                 ipam=self._ipam,
                 firewall=self._firewall,
                 events=events,
+                links=links,
                 overlaps=self.overlaps,
                 forward=self._forward,
                 names=names,

@@ -14,6 +14,7 @@ from netwright.controller.api import Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.overlaps import Overlaps
+from netwright.controller.own_links import OwnLinks
 from netwright.controller.requests import HOST, NONE, PREDEFINED
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
@@ -21,7 +22,7 @@ from netwright.drivers.api import Driver
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Conflict, Forbidden, InvalidInput, NetwrightError, NotFound, TeardownFailed
 from netwright.host.protocol import Host, transaction
-from netwright.host.queries import Links, ReadFile, Route, Routes
+from netwright.host.queries import LinkNamed, ReadFile, Route, Routes
 from netwright.ipam.api import Ipam
 from netwright.model.addressing import IPNetwork
 from netwright.model.names import Id, new_id, short
@@ -44,6 +45,7 @@ class NetworkCollaborators:
     ipam: Ipam
     firewall: Firewall
     events: NetworkEvents
+    links: OwnLinks
     overlaps: Overlaps
     forward: Callable[[Network], Awaitable[None]]
     names: OptionNames
@@ -179,8 +181,10 @@ class Networks:
         network = await self._adopt(network, driver)
         routes: Sequence[Route] = ()
         if driver.capabilities.addresses:
-            routes = await self._with.host.ask(Routes())
-            reserved = await self._reserved(network, driver, routes)
+            # Our own routes lead to subnets that are held anyway.
+            own = self._with.links.of_networks() | set(driver.links(network) if network.adopted else ())
+            routes = await self._with.host.ask(Routes(but_through=own))
+            reserved = await self._reserved(routes)
             gateways = [version for version in (4, 6) if driver.needs_gateway(network, version)]
             network = replace(network, pools=self._with.ipam.choose_pools(network, reserved, gateways))
         try:
@@ -192,33 +196,23 @@ class Networks:
 
     async def _adopt(self, network: Network, driver: Driver) -> Network:
         """Notice that a link of the network's stands there already, and refuse what cannot be shared."""
-        names = set(driver.links(network))
-        if not names:
-            return network
-        for other in self._state.networks.values():
-            if names & set(self._with.drivers[other.driver].links(other)):
-                (name,) = names
+        for name in driver.links(network):
+            if (other := self._with.links.network(name)) is not None:
                 raise Forbidden(
                     f"cannot create network {network.id} ({name}): conflicts with network {other.id} ({name}): "
                     "networks have same bridge name"
                 )
-        for link in await self._with.host.ask(Links()):
-            if link.name in names:
+            if (link := await self._with.host.ask(LinkNamed(name))) is not None:
                 if link.kind != driver.name:
                     raise Forbidden(f"existing interface {link.name} is not a {driver.name}")
                 return replace(network, adopted=True)
         return network
 
-    async def _reserved(self, network: Network, driver: Driver, routes: Sequence[Route]) -> Sequence[IPNetwork]:
+    async def _reserved(self, routes: Sequence[Route]) -> Sequence[IPNetwork]:
         """Return the prefixes that no automatic subnet may touch: the host's own neighbourhoods and its nameservers."""
-        own = {name for other in self._state.networks.values() for name in self._links_of(other)}
-        own.update(driver.links(network) if network.adopted else ())
         resolv = await self._with.host.ask(ReadFile("/etc/resolv.conf"))
-        on_link = [route.destination for route in routes if route.on_link and route.link not in own]
+        on_link = [route.destination for route in routes if route.on_link]
         return [*on_link, *_nameservers(resolv or "")]
-
-    def _links_of(self, network: Network) -> Sequence[str]:
-        return self._with.drivers[network.driver].links(network)
 
     async def remove(self, reference: str) -> Network:
         """Remove a network. Raises Forbidden where it is predefined or has endpoints."""

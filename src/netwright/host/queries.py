@@ -1,5 +1,6 @@
 """Everything that can be asked of the machine without changing it, as frozen values that name their answer."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -56,9 +57,10 @@ class LinkNamed(Query[Link | None]):
 
 @dataclass(frozen=True, slots=True)
 class Routes(Query[tuple[Route, ...]]):
-    """All unicast routes of the main table, both families."""
+    """All unicast routes of the main table, both families, but for those through links that are left out."""
 
     netns: str | None = None
+    but_through: AbstractSet[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

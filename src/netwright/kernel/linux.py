@@ -202,7 +202,7 @@ class LinuxHost:
         return {
             queries.Links: lambda work, query: tuple(work.stack(query.netns).links()),
             queries.LinkNamed: lambda work, query: work.home.link(query.name),
-            queries.Routes: lambda work, query: tuple(work.stack(query.netns).routes()),
+            queries.Routes: lambda work, query: tuple(work.stack(query.netns).routes(query.but_through)),
             queries.Sysctl: lambda work, query: work.inside(query.netns, lambda: sysctl.read(query.key)),
             queries.Namespaces: lambda _, query: netns.pinned(query.directory),
             queries.Mounts: lambda _, query: mounts.below(query.directory),

@@ -34,6 +34,11 @@ def read_route(body: bytes, name_of: Callable[[int], str | None]) -> Route | Non
     )
 
 
+def link_index(body: bytes) -> int:
+    """Return the index of the link that the route of a message leaves by; 0 where it leaves by none."""
+    return _first_hop(attributes(body, _RTMSG.size))[0]
+
+
 def _first_hop(found: dict[int, bytes]) -> tuple[int, bytes | None]:
     """Return the index of the link that a route leaves by, and its gateway; of several ways the first."""
     several = found.get(rt.RTA_MULTIPATH)

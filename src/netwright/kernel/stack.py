@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from ipaddress import ip_interface
 
 from netwright.errors import OperationFailed
@@ -14,12 +15,13 @@ from netwright.kernel import netns
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.socket import NetlinkError, NetlinkSocket
 from netwright.kernel.netlink.wire import as_number, as_text, attributes
-from netwright.kernel.routes import read_route
+from netwright.kernel.routes import link_index, read_route
 from netwright.model.addressing import IPInterface, Mac
 
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
 
+_SIOCGIFNAME = 0x8910
 _SIOCGIFINDEX = 0x8933
 _IFREQ = struct.Struct("=16si20x")
 """`struct ifreq`: a name and, here, an index."""
@@ -31,6 +33,8 @@ class Stack:
 
     def __init__(self, descriptor: int | None, home: int) -> None:
         self.descriptor = descriptor
+        # The names of links by index, as last seen at a look at the routes: they decide only what is left out there.
+        self._names: dict[int, str | None] = {}
         if descriptor is None:
             self.netlink = NetlinkSocket()
         else:
@@ -74,6 +78,16 @@ class Stack:
             raise
         return int(_IFREQ.unpack(answer)[1])
 
+    def name(self, index: int) -> str | None:
+        """Return the name of a link, or None."""
+        try:
+            answer = fcntl.ioctl(self.netlink.fileno(), _SIOCGIFNAME, _IFREQ.pack(b"", index))
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                return None
+            raise
+        return as_text(_IFREQ.unpack(answer)[0])
+
     def link(self, name: str) -> Link | None:
         """Return a link with its addresses, or None."""
         try:
@@ -105,15 +119,23 @@ class Stack:
             held.setdefault(link, []).append(ip_interface((packed, length)))
         return held
 
-    def routes(self) -> list[Route]:
-        """Return the unicast routes of the main table, both families."""
-        names = {link.index: link.name for link in self.links(addresses=False)}
+    def routes(self, but_through: AbstractSet[str] = frozenset()) -> list[Route]:
+        """Return the unicast routes of the main table, both families, without those through links left out.
+
+        Those are hardly looked at: a host of many networks has a route through each, and is asked at every new one.
+        """
+        names: dict[int, str | None] = {}
         found = []
         for family in (socket.AF_INET, socket.AF_INET6):
             for kind, body in self.netlink.dump(rt.dump_routes(family)):
-                route = read_route(body, names.get) if kind == rt.RTM_NEWROUTE else None
-                if route is not None:
+                if kind != rt.RTM_NEWROUTE:
+                    continue
+                index = link_index(body)
+                if index not in names:
+                    names[index] = self._names.get(index) or self.name(index)
+                if names[index] not in but_through and (route := read_route(body, self.name)) is not None:
                     found.append(route)
+        self._names = names
         return found
 
 
