@@ -26,6 +26,7 @@ from netwright.containers.files import HOSTNAME, HOSTS, RESOLV_CONF, NameSetting
 from netwright.containers.layout import Layout
 from netwright.containers.processes import become_reaper
 from netwright.controller.engine import EngineSettings, NetworkEngine, has_ipv6, host_ports
+from netwright.controller.names import NameRules
 from netwright.controller.predefined import DefaultBridge
 from netwright.errors import InvalidInput, NotFound
 from netwright.firewall.api import FirewallSettings
@@ -114,6 +115,7 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
         guard_forwarding=not config.ip_forward_no_drop,
         direct_routing=config.allow_direct_routing,
         lenient_options=config.lenient_network_options,
+        names=NameRules(servers=config.dns, options=config.dns_opts, host=config.host_gateway_ips),
     )
 
 
@@ -146,19 +148,14 @@ def container_settings(config: Config, network: NetworkEngine) -> Settings:
     """Return what the options say to the containers."""
 
     def host_gateways() -> Sequence[IPAddress]:
-        if config.host_gateway_ips:
-            return config.host_gateway_ips
-        try:
-            bridge = network.networks.get("bridge")
-        except NotFound:
-            return ()
-        return [pool.gateway for pool in bridge.pools if pool.gateway is not None]
+        return config.host_gateway_ips or network.default_gateways()
 
     names = NameSettings(
         dns=config.dns,
         dns_options=config.dns_opts,
         dns_search=config.dns_search,
         host_gateways=host_gateways,
+        embedded_resolver=True,
         source=str(config.resolv_conf or ""),
     )
     return Settings(data_root=config.data_root, exec_root=config.exec_root, runtime=config.default_runtime, names=names)
@@ -244,7 +241,7 @@ class Engine:
             _remove_tree(directory)
         for name in ("netwright.db", "netwright.db-wal", "netwright.db-shm", "engine-id"):
             (data / name).unlink(missing_ok=True)
-        for name in ("keeper.sock", "keeper.log"):
+        for name in ("keeper.sock", "keeper.log", "resolver.sock", "resolver.log"):
             (run / name).unlink(missing_ok=True)
 
     def runner(self, *, shutdown_timeout: float) -> web.BaseRunner:

@@ -18,7 +18,6 @@ from tests.kernel.firewall_lab import namespace
 
 from netwright.errors import OperationFailed
 from netwright.host.queries import HeldPort
-from netwright.kernel.keeper import packets
 from netwright.kernel.keeper.client import KeeperClient
 from netwright.kernel.ports import Ports
 from netwright.model.ports import Protocol
@@ -254,7 +253,7 @@ def test_a_keeper_of_another_version_is_replaced_and_its_connections_live_on(
         client = socket.create_connection(("127.0.0.1", 8080), timeout=PATIENCE)
         served, _ = container.accept()
 
-        monkeypatch.setattr(packets, "VERSION", packets.VERSION + 1)
+        monkeypatch.setattr(KeeperClient, "VERSION", KeeperClient.VERSION + 1)
         with contextlib.closing(Ports(str(root))) as ports:
             assert len(ports.held()) == 2
             assert not can_bind(UDP, "0.0.0.0", 8080)

@@ -20,6 +20,7 @@ from netwright.containers.volumes import Volumes
 from netwright.controller.api import Sandboxes, SandboxRequest
 from netwright.errors import InvalidInput, NotFound
 from netwright.kernel.commands import check as run_checked
+from netwright.model.addressing import parse_address
 from netwright.model.container import (
     Container,
     ContainerConfig,
@@ -230,6 +231,8 @@ def _sandbox_request(row: Container, request: ContainerRequest) -> SandboxReques
         ports=request.host.ports,
         publish_all=request.host.publish_all,
         exposed=row.config.exposed,
+        servers=tuple(map(parse_address, request.host.dns)),
+        dns_options=request.host.dns_options,
     )
 
 

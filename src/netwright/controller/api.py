@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from netwright.errors import InvalidInput
-from netwright.model.addressing import IPNetwork
+from netwright.model.addressing import IPAddress, IPNetwork
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, EndpointSpec, Network, Pool, Sandbox, SandboxKind
 from netwright.model.ports import Port, PortRequest
@@ -41,7 +41,8 @@ class SandboxRequest:
     """A wish for a network stack.
 
     `owner` is the id by which the layer above finds it again; `name` and `hostname` are what its names and messages
-    say. `endpoints` maps networks to what is asked of each, in the order of their interfaces.
+    say. `endpoints` maps networks to what is asked of each, in the order of their interfaces. `servers` are name
+    servers that it asks itself, `dns_options` its options of resolv.conf.
     """
 
     owner: Id
@@ -52,6 +53,8 @@ class SandboxRequest:
     publish_all: bool = False
     exposed: tuple[Port, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[IPAddress, ...] = ()
+    dns_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The network engine as a whole: its parts put together, started and taken down."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from netwright.controller.afterwards import Afterwards
 from netwright.controller.backend import settle
@@ -9,12 +9,14 @@ from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.forwarding import Forwarding
 from netwright.controller.healing import Healing, HealingCollaborators
+from netwright.controller.names import NameRules
 from netwright.controller.neighbours import Neighbours
 from netwright.controller.networks import NetworkCollaborators, Networks
 from netwright.controller.overlaps import Overlaps
 from netwright.controller.own_links import OwnLinks
 from netwright.controller.predefined import DefaultBridge, Predefined
 from netwright.controller.publishing import Publishing
+from netwright.controller.requests import DEFAULT_BRIDGE
 from netwright.controller.reservations import Reservations
 from netwright.controller.restore import Restoration
 from netwright.controller.sandboxes import Collaborators, Sandboxes
@@ -24,7 +26,7 @@ from netwright.controller.teardown import carry_out_all
 from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
 from netwright.drivers.option_names import OptionNames
-from netwright.errors import NetwrightError, TeardownFailed
+from netwright.errors import NetwrightError, NotFound, TeardownFailed
 from netwright.firewall.api import Backend, FirewallSettings
 from netwright.host.notices import Notice
 from netwright.host.ops import Op, ReleasePort
@@ -34,6 +36,7 @@ from netwright.ipam.builtin import BuiltinIpam
 from netwright.ipam.by_driver import IpamByDriver
 from netwright.ipam.null import NullIpam
 from netwright.ipam.subnets import Source
+from netwright.model.addressing import IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Network
 from netwright.publish.allocate import HostPorts, RelayPolicy
@@ -64,6 +67,8 @@ class EngineSettings:
     guard_forwarding: bool = True
     direct_routing: bool = False
     lenient_options: bool = False
+    names: NameRules = field(default_factory=NameRules)
+    """Where it says nothing of the host's addresses, those of the default bridge are meant."""
 
     def backend(self, firewall: FirewallSettings) -> Backend:
         """Return the backend to use."""
@@ -97,7 +102,7 @@ class NetworkEngine:
         )
         self._publishing = Publishing(ports, self._drivers, relays=relays, host_has_ipv6=host_has_ipv6)
         self._reservations = Reservations(self._ipam, self._drivers)
-        means = Means(self._drivers, relays)
+        means = Means(self._drivers, relays, self._name_rules)
         self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
         events, names = NetworkEvents(bus, settings.identity), OptionNames(lenient=settings.lenient_options)
         links = OwnLinks(self._state, self._drivers)
@@ -157,6 +162,18 @@ class NetworkEngine:
         self.overlaps.close()
         self.healing.close()
         self._finding.close()
+
+    def _name_rules(self) -> NameRules:
+        rules = self._settings.names
+        return rules if rules.host else replace(rules, host=self.default_gateways())
+
+    def default_gateways(self) -> tuple[IPAddress, ...]:
+        """Return the host's addresses on the default bridge, under which sandboxes reach the host."""
+        try:
+            bridge = self.networks.get(DEFAULT_BRIDGE)
+        except NotFound:
+            return ()
+        return tuple(pool.gateway for pool in bridge.pools if pool.gateway is not None)
 
     async def start(self) -> None:
         """Make the machine agree with the rows, and see to the engine's own networks. Raises what refuses a start."""

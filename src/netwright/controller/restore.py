@@ -8,11 +8,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from netwright.controller import names as naming
 from netwright.controller.api import Attachment
 from netwright.controller.gateways import Gateways, choose, route_ops
 from netwright.controller.sandboxes import Collaborators, Sandboxes
 from netwright.controller.shape import difference
 from netwright.controller.teardown import carry_out_all
+from netwright.dns.zone import Member, View
 from netwright.errors import OperationFailed
 from netwright.host.ops import (
     AddAddress,
@@ -24,7 +26,10 @@ from netwright.host.ops import (
     JoinBridge,
     Op,
     ReleasePort,
+    ReplaceNames,
+    ServeNames,
     SetLinkUp,
+    StopNames,
     UnproxyNeighbour,
 )
 from netwright.host.queries import (
@@ -34,6 +39,7 @@ from netwright.host.queries import (
     Links,
     Mounts,
     Namespaces,
+    NamesServed,
     ProxiedNeighbour,
     ProxiedNeighbours,
 )
@@ -48,7 +54,7 @@ class Findings:
     """What the machine has of ours.
 
     `pins` are the files at which namespaces are pinned; `namespaces` those of them behind which one still is: a restart
-    of the machine leaves the bare file where the exec-root is on disk.
+    of the machine leaves the bare file where the exec-root is on disk. `served` are those in which names are answered.
     """
 
     links: Mapping[str, Link]
@@ -56,6 +62,7 @@ class Findings:
     namespaces: frozenset[str]
     held: frozenset[HeldPort]
     proxied: tuple[ProxiedNeighbour, ...]
+    served: frozenset[str]
 
 
 class Restoration:
@@ -84,6 +91,7 @@ class Restoration:
         for sandbox in self._open():
             answers = await self._neighbours.answers(self._sandboxes.attachments(sandbox.id))
             await self._do_or_log(f"the network of {sandbox.name}", [*self._sandbox_ops(sandbox, found), *answers])
+        await self._do_or_log("names", self._name_ops(found))
         await self._sweep(found)
 
     async def mend(self, networks: Sequence[Network], sandboxes: Sequence[Sandbox]) -> list[str]:
@@ -116,12 +124,14 @@ class Restoration:
         mounted = await self._host.ask(Mounts(self._netns_directory))
         held = await self._host.ask(HeldPorts())
         proxied = await self._host.ask(ProxiedNeighbours())
+        served = await self._host.ask(NamesServed(self._netns_directory))
         return Findings(
             links={link.name: link for link in links},
             pins=frozenset(pins),
             namespaces=frozenset(pins).intersection(mounted),
             held=frozenset(held),
             proxied=proxied,
+            served=frozenset(served),
         )
 
     def _networks(self) -> list[Network]:
@@ -174,6 +184,25 @@ class Restoration:
         name = item.endpoint.host_interface
         return not name or name in found.links
 
+    def _name_ops(self, found: Findings) -> list[Op]:
+        """Return what makes all names known that should be, and has port 53 answered where it is not.
+
+        A sandbox that is answered stays so, even if it is on no network with names now: its resolv.conf says so.
+        """
+        rules = self._means.names()
+        known: list[Member] = []
+        views: dict[str, View] = {}
+        for sandbox in self._open():
+            shape, path = self._sandboxes.attachments(sandbox.id), self._sandboxes.path(sandbox.id)
+            known.extend(naming.members(shape, rules))
+            sees = naming.view(shape, rules)
+            if sees is None and shape and path in found.served:
+                sees = naming.view_anyway(shape, rules)
+            if sees is not None:
+                views[path] = sees
+        serve = [ServeNames(netns=path, view=view) for path, view in views.items() if path not in found.served]
+        return [ReplaceNames(members=tuple(known), views=views), *serve]
+
     def _stands(self, item: Attachment, found: Findings) -> bool:
         """Tell whether an endpoint's end on the host is up and on its bridge."""
         name = item.endpoint.host_interface
@@ -221,6 +250,7 @@ class Restoration:
             for link in found.links.values()
             if link.group == self._group and link.name not in own_links
         ]
+        ops.extend(StopNames(netns=path) for path in sorted(found.served - own_namespaces))
         ops.extend(DeleteNamespace(path=path) for path in sorted(found.pins - own_namespaces))
         ops.extend(
             ReleasePort(protocol=port.protocol, address=port.address, port=port.port)

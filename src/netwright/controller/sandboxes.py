@@ -25,6 +25,7 @@ from netwright.controller.api import Attachment, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.locks import KeyedLocks
+from netwright.controller.names import members
 from netwright.controller.neighbours import Neighbours
 from netwright.controller.publishing import Publishing
 from netwright.controller.requests import HOST, check_spec, check_together
@@ -37,7 +38,7 @@ from netwright.drivers.endpoint_options import interface_name
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, TeardownFailed
 from netwright.firewall.api import Backend
-from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, SetSysctl
+from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, PublishNames, SetSysctl
 from netwright.host.protocol import Host, transaction
 from netwright.host.uncancelled import to_the_end
 from netwright.model.names import Id, new_id
@@ -113,6 +114,8 @@ class Sandboxes:
             publish_all=request.publish_all,
             exposed=request.exposed,
             sysctls=request.sysctls,
+            servers=request.servers,
+            dns_options=request.dns_options,
         )
         wanted = list(zip(networks, request.endpoints.values(), strict=True))
         named = [name for _, spec in wanted if (name := interface_name(spec))]
@@ -179,7 +182,8 @@ class Sandboxes:
                     rules = firewall.change(add=change.add, remove=change.remove)
                     self._refuse_gone_networks(rows)
                     writing = self._state.commit(put=rows, delete=gone)
-                    await both(writing, attempt.do([*first, *rules, *change.links, *change.ports, *change.flows]))
+                    made = [*first, *rules, *change.links, *change.ports, *change.flows]
+                    await both(writing, attempt.do([*change.names.first, *made, *change.names.last]))
             except BaseException:
                 added = [item for item in after if item.endpoint.id not in known]
                 await to_the_end(self._go_back(row, list(known.values()), added))
@@ -245,7 +249,7 @@ class Sandboxes:
         last = [DeleteNamespace(path=netns)] if row.kind is SandboxKind.OWN else []
         rules = firewall.change(add=change.add, remove=change.remove)
         silences = self._with.neighbours.silences(attachments)
-        ops = [*silences, *links, *rules, *last, *change.flows, *change.released]
+        ops = [*change.names.first, *silences, *links, *rules, *last, *change.flows, *change.released]
         return await carry_out_all(self._with.host, ops)
 
     def _detach(self, item: Attachment) -> Sequence[Op]:
@@ -281,9 +285,13 @@ class Sandboxes:
     async def rename(self, sandbox: Id, name: str) -> None:
         """Let the stack be known by another name."""
         async with self._locks.holding(sandbox):
-            row = self._state.sandbox(sandbox)
-            await self._state.commit(put=[replace(row, name=name)])
-            self._with.publishing.put_back(self.attachments(sandbox), is_open=row.open)
+            row = replace(self._state.sandbox(sandbox), name=name)
+            await self._state.commit(put=[row])
+            attachments = self.attachments(sandbox)
+            self._with.publishing.put_back(attachments, is_open=row.open)
+            if row.open:
+                called = members(attachments, self._with.means.names())
+                await self._with.host.do([PublishNames(member=one) for one in called])
 
     async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
         """Join a network, live where the stack is open."""

@@ -5,10 +5,11 @@ from nothing to a shape, closing from a shape to nothing, connecting, disconnect
 they are all this one pure function, so what one of them makes the others know how to take away.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from netwright.controller import gateways
+from netwright.controller import names as naming
 from netwright.controller.api import Attachment
 from netwright.drivers.api import Driver
 from netwright.firewall.intent import Intent
@@ -37,6 +38,7 @@ class Change:
     flows: tuple[Op, ...] = ()
     detached: tuple[Op, ...] = ()
     released: tuple[Op, ...] = ()
+    names: naming.NameChange = field(default_factory=naming.NameChange)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Means:
 
     drivers: Mapping[str, Driver]
     relays: RelayPolicy
+    names: Callable[[], naming.NameRules] = naming.NameRules
+    """What is to be known of names; asked each time, since addresses of the host may change."""
 
 
 def difference(
@@ -68,6 +72,7 @@ def difference(
         flows=tuple(_changed_flows(before, after)),
         detached=tuple(_detached(drivers, old, new, netns)),
         released=tuple(_released(before, after)),
+        names=naming.difference(before, after, netns, means.names()),
     )
 
 

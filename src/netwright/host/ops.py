@@ -11,10 +11,12 @@ set by the same kernel request that makes the link, so there is no moment withou
 `repeatable` operations are content to find their work done: whoever mends something does all of them again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import ClassVar
 
+from netwright.dns.zone import Member, View
 from netwright.host.elements import SetChange
 from netwright.model.addressing import IPAddress, IPNetwork, Mac
 from netwright.model.ports import Protocol
@@ -325,6 +327,64 @@ class ForgetFlows(Op):
     protocol: Protocol
     address: IPAddress | None
     port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeNames(Op):
+    """Answer 127.0.0.11:53 in a namespace, by UDP and TCP, through any restart of the engine."""
+
+    netns: str
+    view: View
+
+    def inverse(self) -> Op:
+        return StopNames(netns=self.netns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopNames(Op):
+    """Answer there no more; content where nobody does."""
+
+    netns: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetNameView(Op):
+    """Let a sandbox that is answered see other names; `undo` is what it saw before."""
+
+    netns: str
+    view: View
+    undo: View
+
+    def inverse(self) -> Op:
+        return SetNameView(netns=self.netns, view=self.undo, undo=self.view)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishNames(Op):
+    """Let an endpoint be known on its network, in place of what was known of it."""
+
+    member: Member
+
+    def inverse(self) -> Op:
+        return WithdrawNames(member=self.member)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawNames(Op):
+    """Let an endpoint be known no more; content where it is not."""
+
+    member: Member
+
+    def inverse(self) -> Op:
+        return PublishNames(member=self.member)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceNames(Op):
+    """Publish these endpoints and no others, and let each namespace see what it should, all at one moment."""
+
+    members: tuple[Member, ...]
+    views: Mapping[str, View]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,6 +113,13 @@ class ProxiedNeighbours(Query[tuple[ProxiedNeighbour, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class NamesServed(Query[tuple[str, ...]]):
+    """The paths of the namespaces, pinned below a directory, in which 127.0.0.11:53 is answered."""
+
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
 class NftTables(Query[tuple[str, ...]]):
     """Names of the nftables tables, each as `family name`."""
 

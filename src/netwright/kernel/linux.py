@@ -19,6 +19,7 @@ from netwright.host import ops, queries
 from netwright.kernel import conntrack, iptables, links, mounts, neighbours, netns, sysctl
 from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
+from netwright.kernel.names import Names
 from netwright.kernel.netlink.socket import NetlinkError
 from netwright.kernel.nft import Nft
 from netwright.kernel.nft_elements import NftElements
@@ -105,6 +106,7 @@ class LinuxHost:
         self.own_processes = OwnProcesses()
         """Programs that change rules for us: whoever hears of changes (`ruleset_feed`) knows them by it."""
         self._ports = Ports(exec_root)
+        self._names = Names(exec_root)
         self._announcer = Announcer()
         self._local = threading.local()
         self._workers: list[Worker] = []
@@ -140,6 +142,7 @@ class LinuxHost:
         for worker in self._workers:
             worker.close()
         self._ports.close()
+        self._names.leave()
 
     def _run(self, batch: tuple[ops.Op, ...]) -> None:
         work = self._begin()
@@ -168,7 +171,7 @@ class LinuxHost:
             work.close()
 
     def _operations(self) -> dict[type[ops.Op], Callable[[Batch, Any], None]]:
-        ports = self._ports
+        ports, names = self._ports, self._names
         return {
             ops.CreateNamespace: self._create_namespace,
             ops.DeleteNamespace: self._delete_namespace,
@@ -191,6 +194,12 @@ class LinuxHost:
             ops.ReleasePort: lambda _, op: ports.release(op.protocol, op.address, op.port),
             ops.RelayPort: lambda _, op: ports.relay(op.protocol, op.address, op.port, op.to_address, op.to_port),
             ops.ForgetFlows: _forget_flows,
+            ops.ServeNames: self._serve_names,
+            ops.StopNames: lambda _, op: names.close(op.netns),
+            ops.SetNameView: lambda _, op: names.view(op.netns, op.view),
+            ops.PublishNames: lambda _, op: names.add([op.member]),
+            ops.WithdrawNames: lambda _, op: names.remove(op.member.network, op.member.endpoint),
+            ops.ReplaceNames: lambda _, op: names.replace(op.members, op.views),
             ops.NftTransaction: lambda work, op: work.worker.nft.run(op.commands),
             ops.ChangeElements: lambda work, op: work.worker.elements.run(op.changes),
             ops.IptablesTransaction: lambda _, op: iptables.restore(op.version, op.rules, self.own_processes.note),
@@ -208,6 +217,7 @@ class LinuxHost:
             queries.Mounts: lambda _, query: mounts.below(query.directory),
             queries.HeldPorts: lambda _, __: self._ports.held(),
             queries.ProxiedNeighbours: lambda work, _: neighbours.proxied(work.home),
+            queries.NamesServed: lambda _, query: self._names.served(query.directory),
             queries.NftTables: lambda work, _: work.worker.nft.tables(),
             queries.IptablesRules: lambda _, query: iptables.save(query.version, query.table),
             queries.ReadFile: lambda _, query: read_text(query.path),
@@ -245,6 +255,11 @@ class LinuxHost:
             links.reap(work.home, self._group)
         except OperationFailed as failure:
             log.error("%s; they are out of service and will be deleted at the next removal", failure)
+
+    def _serve_names(self, work: Batch, op: ops.ServeNames) -> None:
+        namespace = work.stack(op.netns).descriptor
+        assert namespace is not None
+        self._names.open(op.netns, op.view, namespace=namespace, home=work.worker.home_descriptor)
 
     def _set_sysctl(self, work: Batch, op: ops.SetSysctl) -> None:
         work.inside(op.netns, lambda: sysctl.write(op.key, op.value, optional=op.optional))

@@ -18,9 +18,9 @@ from typing import TypeVar
 
 from netwright.errors import OperationFailed
 from netwright.host.queries import HeldPort
+from netwright.kernel.companion.client import Gone
 from netwright.kernel.filter import DROP, attach
-from netwright.kernel.keeper import packets
-from netwright.kernel.keeper.client import KeeperClient, KeeperGone, Target
+from netwright.kernel.keeper.client import KeeperClient, Target
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
 
@@ -97,12 +97,12 @@ class Ports:
         """Put a request to the keeper; to another, where the one that was there turns out to be gone."""
         try:
             return request(self._client or self._start())
-        except KeeperGone as error:
+        except Gone as error:
             log.error("%s: starting another", error.strerror)
         self._client = None
         try:
             return request(self._start())
-        except KeeperGone as error:
+        except Gone as error:
             raise OperationFailed(f"{error.strerror}, and so has the next") from error
 
     def _connect(self) -> bool:
@@ -112,7 +112,7 @@ class Ports:
         found = KeeperClient.find(self._directory)
         if found is None:
             return False
-        if found.version != packets.VERSION:
+        if found.version != KeeperClient.VERSION:
             found = self._replace(found)
         self._wanted.update({name: to for name, to in found.held().items() if name.startswith(_PREFIX)})
         self._adopt(found)

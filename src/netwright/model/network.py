@@ -116,7 +116,8 @@ class Sandbox:
     """A network stack.
 
     `owner` is whatever the layer above wants to find it by. `open` says that the stack should exist on the machine:
-    written before it is made and after it is gone, so that a crash in between is seen.
+    written before it is made and after it is gone, so that a crash in between is seen. `servers` are name servers that
+    it asks itself, instead of the host's through the host; `dns_options` are its options of resolv.conf.
     """
 
     id: Id
@@ -129,3 +130,5 @@ class Sandbox:
     publish_all: bool = False
     exposed: tuple[Port, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[IPAddress, ...] = ()
+    dns_options: tuple[str, ...] = ()

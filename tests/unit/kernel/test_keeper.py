@@ -13,8 +13,12 @@ import pytest
 
 from netwright.errors import OperationFailed
 from netwright.kernel import keeper as package
-from netwright.kernel.keeper import packets
-from netwright.kernel.keeper.client import LOG, SOCKET, KeeperClient, KeeperGone, Superseded
+from netwright.kernel.companion import packets
+from netwright.kernel.companion.client import Gone, Superseded
+from netwright.kernel.keeper.client import KeeperClient
+from netwright.kernel.keeper.packets import PAGE
+
+LOG, SOCKET = KeeperClient.KIND.log, KeeperClient.KIND.socket
 
 PATIENCE = 15.0
 
@@ -105,7 +109,7 @@ def test_only_tcp_and_udp_can_be_relayed(keeper: KeeperClient) -> None:
 
 
 def test_a_listing_of_any_length_comes_whole(keeper: KeeperClient) -> None:
-    count = 2 * packets.PAGE
+    count = 2 * PAGE
     with socket.socket(socket.AF_UNIX) as held:
         for number in range(count):
             keeper.put(f"name/{number}", held.fileno())
@@ -150,7 +154,7 @@ def test_nobody_is_heard_before_hello(keeper: KeeperClient, tmp_path: Path) -> N
         stranger.connect(str(tmp_path / SOCKET))
         packets.send(stranger, "drop a")
         assert packets.receive(stranger)[0].startswith(f"error {errno.EPERM} ")
-        packets.send(stranger, "put a", reading)
+        packets.send(stranger, "put a", [reading])
         assert packets.receive(stranger)[0].startswith(f"error {errno.EPERM} ")
     assert is_held(reading)
     os.close(reading)
@@ -184,7 +188,7 @@ def test_a_killed_one_is_noticed_and_has_let_go_by_then(tmp_path: Path) -> None:
     reading = put_pipe(client, "a")
     os.kill(client.pid, 9)
     client.wait()
-    with pytest.raises(KeeperGone):
+    with pytest.raises(Gone):
         client.held()
     assert not is_held(reading)
     assert KeeperClient.find(tmp_path) is None
@@ -242,7 +246,8 @@ def test_its_process_imports_the_standard_library_and_itself_alone() -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script, str(tree)], capture_output=True, text=True, check=True
     )
-    own = {"__main__", "netwright", "netwright.kernel"}
+    shared = {f"netwright.kernel.companion{name}" for name in ("", ".packets", ".loop", ".conversation")}
+    own = {"__main__", "netwright", "netwright.kernel", *shared}
     assert {name for name in done.stdout.split() if not name.startswith(package.__name__)} == own
     assert f"{package.__name__}.client" not in done.stdout.split()
 

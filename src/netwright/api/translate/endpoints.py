@@ -7,6 +7,7 @@ from msgspec import UNSET
 from netwright.api.versions import CLEAN_ALIASES, ENABLE_IPV4, SEVERAL_ENDPOINTS, ApiVersion
 from netwright.api.wire.networks import EndpointIpam, EndpointSettings
 from netwright.controller.api import Attachment
+from netwright.controller.names import names_of
 from netwright.errors import InvalidInput
 from netwright.model.addressing import IPAddress, Mac, parse_address
 from netwright.model.names import short
@@ -71,13 +72,9 @@ def _mac(text: str) -> Mac | None:
         raise InvalidInput(f"invalid MAC address {text}") from None
 
 
-def names_of(item: Attachment) -> list[str]:
-    """Return the names of an endpoint on its network: container name, aliases, short id, hostname; each once."""
-    if item.network.name in PREDEFINED:
-        return []
-    sandbox = item.sandbox
-    names = [sandbox.name, *item.endpoint.spec.aliases, short(sandbox.owner), sandbox.hostname]
-    return list(dict.fromkeys(name for name in names if name))
+def _names_of(item: Attachment) -> list[str]:
+    """Return the names of an endpoint, as far as Docker shows them: not on the default bridge."""
+    return [] if item.network.name in PREDEFINED else list(names_of(item))
 
 
 def show_endpoint(item: Attachment, version: ApiVersion) -> EndpointSettings:
@@ -90,7 +87,7 @@ def show_endpoint(item: Attachment, version: ApiVersion) -> EndpointSettings:
         driver_opts=dict(spec.driver_options) or None,
         network_id=endpoint.network,
         gw_priority=spec.gateway_priority if version >= ENABLE_IPV4 else UNSET,
-        dns_names=(names_of(item) or None) if version >= SEVERAL_ENDPOINTS else UNSET,
+        dns_names=(_names_of(item) or None) if version >= SEVERAL_ENDPOINTS else UNSET,
         mac_address=str(spec.mac) if spec.mac else "",
     )
     if item.sandbox.open:

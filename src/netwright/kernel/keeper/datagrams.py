@@ -4,7 +4,7 @@ import contextlib
 import socket
 import time
 
-from netwright.kernel.keeper.loop import Loop
+from netwright.kernel.companion.loop import Loop
 from netwright.kernel.keeper.streams import Target
 
 IDLE = 90.0

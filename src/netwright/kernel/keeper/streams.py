@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 
-from netwright.kernel.keeper.loop import BOTH_ON_CHANGE, WRITABLE, Loop
+from netwright.kernel.companion.loop import BOTH_ON_CHANGE, WRITABLE, Loop
 
 BACKLOG = 4096
 ACCEPTED_AT_ONCE = 64

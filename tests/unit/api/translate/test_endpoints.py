@@ -5,7 +5,7 @@ import pytest
 from tests.unit.api.examples import CONTAINER, attachment
 from tests.unit.api.fake_networks import network
 
-from netwright.api.translate.endpoints import names_of, show_endpoint
+from netwright.api.translate.endpoints import show_endpoint
 from netwright.api.versions import ApiVersion
 from netwright.model.addressing import Mac, parse_address
 from netwright.model.network import EndpointSpec
@@ -67,7 +67,9 @@ def test_what_was_asked_for_is_shown_as_asked() -> None:
 def test_names_are_the_container_its_aliases_its_short_id_and_its_hostname_each_once() -> None:
     item = attachment(joined=MINE, spec=EndpointSpec(aliases=("a", "web", "b")))
 
-    assert names_of(item) == ["web", "a", "b", CONTAINER[:12], "web.example"]
+    shown = msgspec.to_builtins(show_endpoint(item, ApiVersion(1, 51)))
+
+    assert shown["DNSNames"] == ["web", "a", "b", CONTAINER[:12], "web.example"]
 
 
 def test_the_default_bridge_knows_no_names() -> None:

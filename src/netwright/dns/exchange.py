@@ -1,0 +1,55 @@
+"""Zones between the engine and its resolver, as JSON. Pure."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from netwright.dns.zone import Joined, Member, View
+
+
+def dump_view(view: View) -> str:
+    """Return a view as one line of text."""
+    return json.dumps(
+        [
+            [[item.id, item.name, dict(item.links)] for item in view.networks],
+            view.servers,
+            view.egress,
+            view.ndots,
+            [address.hex() for address in view.host],
+            [address.hex() for address in view.gateway],
+            view.ttl,
+        ]
+    )
+
+
+def load_view(text: str) -> View:
+    """Read a view. Raises ValueError, TypeError for what is none."""
+    networks, servers, egress, ndots, host, gateway, ttl = json.loads(text)
+    return View(
+        networks=tuple(Joined(id=identity, name=name, links=links) for identity, name, links in networks),
+        servers=tuple(map(str, servers)),
+        egress=bool(egress),
+        ndots=bool(ndots),
+        host=tuple(map(bytes.fromhex, host)),
+        gateway=tuple(map(bytes.fromhex, gateway)),
+        ttl=int(ttl),
+    )
+
+
+def dump_members(members: Iterable[Member]) -> str:
+    """Return endpoints as one line of text."""
+    return json.dumps([[m.network, m.endpoint, m.names, [address.hex() for address in m.addresses]] for m in members])
+
+
+def load_members(text: str) -> list[Member]:
+    """Read endpoints. Raises ValueError, TypeError for what is none."""
+    loaded: Any = json.loads(text)
+    return [
+        Member(
+            network=str(network),
+            endpoint=str(endpoint),
+            names=tuple(map(str, names)),
+            addresses=tuple(map(bytes.fromhex, addresses)),
+        )
+        for network, endpoint, names, addresses in loaded
+    ]

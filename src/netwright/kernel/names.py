@@ -1,0 +1,282 @@
+"""Names in sandboxes: the engine's side of the resolver.
+
+The engine makes the sockets inside the namespace and has the kernel lead port 53 to them; the resolver answers on them
+through any restart of the engine. What was told to the resolver is kept here as well, so that one that dies is replaced
+by another that knows as much.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from netwright.dns.zone import Member, View, Zone
+from netwright.errors import OperationFailed
+from netwright.kernel import netns, redirect
+from netwright.kernel.companion.client import Gone
+from netwright.kernel.nft import Nft
+from netwright.kernel.resolver.client import ResolverClient
+
+T = TypeVar("T")
+
+_BACKLOG = 256
+_QUEUE = 1 << 21
+"""Bytes of queries that may wait for the resolver, which is a second of them while it is being replaced."""
+_SO_RCVBUFFORCE = 33
+
+_NAT = """\
+add table ip netwright-dns
+delete table ip netwright-dns
+table ip netwright-dns {{
+    comment "names: led to the resolver's sockets by translation, because this kernel has no sk_lookup"
+    chain output {{
+        type nat hook output priority dstnat; policy accept;
+        ip daddr {address} udp dport {port} dnat to {address}:{datagrams}
+        ip daddr {address} tcp dport {port} dnat to {address}:{streams}
+    }}
+}}
+"""
+
+PAUSE = 1.0
+"""Seconds after one resolver was replaced in which the next that dies is not, until something is asked of it."""
+
+log = logging.getLogger(__name__)
+
+
+class Names:
+    """The sandboxes that are served, and what they see. Blocks; for worker threads, any of them.
+
+    Sandboxes are named by the paths of their namespaces. All methods raise OperationFailed.
+    """
+
+    def __init__(self, exec_root: str) -> None:
+        self._directory = Path(exec_root)
+        self._lock = threading.Lock()
+        self._client: ResolverClient | None = None
+        self._watcher: threading.Thread | None = None
+        self._mended = -PAUSE
+        self._zone = Zone()
+        """What the resolver knows; its views are keyed by path."""
+        self._closed = False
+
+    def open(self, path: str, view: View, *, namespace: int, home: int) -> None:
+        """Answer port 53 in a namespace, in place of what did so before."""
+        with self._lock, sockets(namespace, home) as descriptors:
+            self._ask(lambda resolver: resolver.open(_key(path), view, descriptors))
+            self._zone.views[path] = view
+
+    def view(self, path: str, view: View) -> None:
+        """Let a sandbox see other names."""
+        with self._lock:
+            self._ask(lambda resolver: resolver.view(_key(path), view))
+            self._zone.views[path] = view
+
+    def close(self, path: str) -> None:
+        """Answer in a namespace no more; content where nobody does."""
+        with self._lock:
+            self._zone.views.pop(path, None)
+            if self._connect():
+                self._ask(lambda resolver: resolver.shut(_key(path)))
+
+    def add(self, members: Sequence[Member]) -> None:
+        """Publish endpoints."""
+        with self._lock:
+            self._ask(lambda resolver: resolver.add(members))
+            for member in members:
+                self._zone.add(member)
+
+    def remove(self, network: str, endpoint: str) -> None:
+        """Forget an endpoint; content where it is not known."""
+        with self._lock:
+            self._zone.remove(network, endpoint)
+            if self._connect():
+                self._ask(lambda resolver: resolver.remove(network, endpoint))
+
+    def replace(self, members: Sequence[Member], views: Mapping[str, View]) -> None:
+        """Publish these endpoints and no others, and let each sandbox see what it should, all at one moment."""
+        zone = Zone()
+        for member in members:
+            zone.add(member)
+        zone.views.update(views)
+        with self._lock:
+            self._zone = zone
+            if members or views or self._connect():
+                self._ask(lambda resolver: _tell(resolver, zone))
+
+    def served(self, directory: str) -> tuple[str, ...]:
+        """Return the paths, in the directory of namespaces, at which port 53 is answered."""
+        with self._lock:
+            if not self._connect():
+                return ()
+            return tuple(f"{directory}/{key}" for key in self._ask(ResolverClient.served))
+
+    def leave(self) -> None:
+        """Leave the resolver to itself: it ends where it serves nobody."""
+        with self._lock:
+            self._closed = True
+            if self._client is not None:
+                self._client.hang_up()
+        if self._watcher is not None:
+            self._watcher.join()
+
+    def _ask(self, request: Callable[[ResolverClient], T]) -> T:
+        """Put a request to the resolver; to another, where the one that was there turns out to be gone."""
+        try:
+            return request(self._client or self._start())
+        except Gone as error:
+            log.error("%s: starting another", error.strerror)
+        self._client = None
+        try:
+            return request(self._start())
+        except Gone as error:
+            raise OperationFailed(f"{error.strerror}, and so has the next") from error
+
+    def _connect(self) -> bool:
+        """Find the resolver that runs; tell whether there is one."""
+        if self._client is not None:
+            return True
+        found = ResolverClient.find(self._directory)
+        if found is None:
+            return False
+        if found.version != ResolverClient.VERSION:
+            found = self._replace(found)
+        self._adopt(found)
+        return True
+
+    def _start(self) -> ResolverClient:
+        """Return a connection to the resolver that runs, or to a new one that serves what the last one served."""
+        if not self._connect():
+            resolver = ResolverClient.start(self._directory)
+            self._adopt(resolver)
+            _tell(resolver, self._zone)
+            for path, view in self._zone.views.items():
+                try:
+                    _serve_again(resolver, path, view)
+                except OperationFailed as failure:
+                    log.error("names are no longer answered in %s: %s", path, failure)
+        assert self._client is not None
+        return self._client
+
+    def _replace(self, old: ResolverClient) -> ResolverClient:
+        """Have a resolver of another version hand everything to a new one.
+
+        The sockets stay the same, so what arrives in between waits in them. The new one knows no name yet: it is told
+        all of them by `replace`, which the start of an engine calls, and answers from then on.
+        """
+        log.info("the resolver (process %d) is of version %d: replacing it", old.pid, old.version)
+        new: ResolverClient | None = None
+        copies = {key: old.get(key) for key in old.served()}
+        try:
+            old.retire()
+            old.close()
+            new = ResolverClient.start(self._directory)
+            new.begin()
+            for key, descriptors in copies.items():
+                new.open(key, View(), descriptors)
+        finally:
+            for descriptors in copies.values():
+                for descriptor in descriptors:
+                    os.close(descriptor)
+        return new
+
+    def _adopt(self, resolver: ResolverClient) -> None:
+        self._client = resolver
+        self._watcher = threading.Thread(target=self._watch, args=(resolver,), name="resolver-watch", daemon=True)
+        self._watcher.start()
+
+    def _watch(self, resolver: ResolverClient) -> None:
+        """Wait for the end of a resolver, and have another one answer."""
+        resolver.wait()
+        with self._lock:
+            try:
+                if self._client is resolver and not self._closed:
+                    self._mend()
+            except OperationFailed as failure:
+                log.error("names may no longer be answered: %s", failure)
+            finally:
+                resolver.close()
+
+    def _mend(self) -> None:
+        now = time.monotonic()
+        if now - self._mended < PAUSE:
+            log.error("one resolver ends after the other; another is started when it is needed")
+            self._client = None
+        else:
+            self._mended = now
+            self._ask(ResolverClient.served)
+
+
+def _key(path: str) -> str:
+    """Return what the resolver calls a sandbox: the name of its namespace, which has no spaces."""
+    return Path(path).name
+
+
+def _tell(resolver: ResolverClient, zone: Zone) -> None:
+    resolver.begin()
+    resolver.add(list(zone.members()))
+    for path, view in zone.views.items():
+        resolver.view(_key(path), view)
+    resolver.commit()
+
+
+def _serve_again(resolver: ResolverClient, path: str, view: View) -> None:
+    """Make the sockets of a sandbox anew and have them served. Called in a thread that is at home."""
+    with ExitStack() as closing:
+        home = netns.current()
+        closing.callback(os.close, home)
+        namespace = netns.open_pinned(path)
+        closing.callback(os.close, namespace)
+        resolver.open(_key(path), view, closing.enter_context(sockets(namespace, home)))
+
+
+@contextmanager
+def sockets(namespace: int, home: int) -> Iterator[list[int]]:
+    """Yield what the resolver is given of a sandbox; all of it is closed again here afterwards.
+
+    In that order: the namespace, a datagram socket, a listening socket, and where the kernel can lead port 53 to them
+    by a program, a raw socket and the link of that program. Elsewhere rules in the sandbox do it.
+    """
+    with ExitStack() as closing:
+        try:
+            with netns.visit(namespace, home):
+                datagrams = closing.enter_context(
+                    socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+                )
+                streams = closing.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC))
+                raw = closing.enter_context(
+                    socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
+                )
+            _prepare(datagrams, streams)
+        except OSError as error:
+            raise OperationFailed(f"a socket for names cannot be made: {error.strerror}", errno=error.errno) from error
+        given = [namespace, datagrams.fileno(), streams.fileno()]
+        try:
+            link = redirect.attach(namespace, datagrams, streams)
+        except redirect.Unsupported as lack:
+            log.debug("names are led to the resolver by rules: %s", lack)
+            _translate(namespace, home, datagrams.getsockname()[1], streams.getsockname()[1])
+        else:
+            closing.callback(os.close, link)
+            given += [raw.fileno(), link]
+        yield given
+
+
+def _prepare(datagrams: socket.socket, streams: socket.socket) -> None:
+    datagrams.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _QUEUE)
+    datagrams.bind((redirect.ADDRESS, 0))
+    # Connections that are led here have local port 53, and what is left of them in TIME_WAIT inherits this option:
+    # without it no server in the container could bind to TCP port 53 for a minute after a query.
+    streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    streams.bind((redirect.ADDRESS, 0))
+    streams.listen(_BACKLOG)
+
+
+def _translate(namespace: int, home: int, datagrams: int, streams: int) -> None:
+    with netns.visit(namespace, home):
+        nft = Nft()
+    nft.run(_NAT.format(address=redirect.ADDRESS, port=redirect.PORT, datagrams=datagrams, streams=streams))

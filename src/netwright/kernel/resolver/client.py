@@ -1,0 +1,77 @@
+"""The engine's end of the resolver."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from netwright.dns.exchange import dump_members, dump_view
+from netwright.dns.zone import Member, View
+from netwright.kernel.companion.client import Companion, Kind
+from netwright.kernel.resolver import packets
+
+MEMBERS_AT_ONCE = 100
+"""How many endpoints one packet carries."""
+
+
+class ResolverClient(Companion):
+    """A connection to a resolver. Sandboxes are keyed by the path of their namespace."""
+
+    KIND = Kind("resolver", Path(__file__).with_name("__main__.py"), "names served")
+    VERSION: ClassVar[int] = packets.VERSION
+
+    def open(self, key: str, view: View, descriptors: Sequence[int]) -> None:
+        """Have a sandbox served; copies of the descriptors go there."""
+        self._ask(f"open {key}\n{dump_view(view)}", descriptors)
+
+    def view(self, key: str, view: View) -> None:
+        """Let a sandbox see other names."""
+        self._ask(f"view {key}\n{dump_view(view)}")
+
+    def shut(self, key: str) -> None:
+        """Have a sandbox served no more; content if it is not."""
+        self._ask(f"close {key}")
+
+    def add(self, members: Sequence[Member]) -> None:
+        """Have endpoints published."""
+        for first in range(0, len(members), MEMBERS_AT_ONCE):
+            self._ask(f"add\n{dump_members(members[first : first + MEMBERS_AT_ONCE])}")
+
+    def remove(self, network: str, endpoint: str) -> None:
+        """Have an endpoint forgotten; content if it is not known."""
+        self._ask(f"remove {network} {endpoint}")
+
+    def begin(self) -> None:
+        """Let what follows fill a new zone."""
+        self._ask("begin")
+
+    def commit(self) -> None:
+        """Let the new zone take the place of the old one."""
+        self._ask("commit")
+
+    def served(self) -> list[str]:
+        """Return the keys of the sandboxes that are served."""
+        return self._paged("list")
+
+    def get(self, key: str) -> list[int]:
+        """Return copies of a sandbox's descriptors, as they were given."""
+        return self._ask_for(f"get {key}")
+
+    def counts(self) -> list[str]:
+        """Return a line of figures for each sandbox."""
+        return self._paged("counts")
+
+    def notices(self) -> list[str]:
+        """Return what should be said in the engine's log, once each."""
+        return self._ask("notices")[1:]
+
+    def retire(self) -> None:
+        """Have everything let go of, once what is under way is answered."""
+        self._ask("retire")
+
+    def _paged(self, verb: str) -> list[str]:
+        found: list[str] = []
+        while True:
+            lines = self._ask(f"{verb} {len(found)}")[1:]
+            found.extend(lines)
+            if len(lines) < packets.PAGE:
+                return found

@@ -1,0 +1,28 @@
+"""What engine and resolver say to each other, beyond what all companions say (`companion.packets`).
+
+Sandboxes are keyed by the path of their namespace. VIEW and MEMBERS are lines of JSON (`dns.exchange`), on the lines
+after the first.
+
+    open KEY, VIEW + descriptors     ok                  serve a sandbox: its namespace, datagram, stream, and where
+                                                         there are such the raw socket and the link that lead port 53
+                                                         here; in place of what was served before
+    view KEY, VIEW                   ok                  let a sandbox see other names
+    close KEY                        ok                  serve it no more; content if it is not served
+    add, MEMBERS                     ok                  publish endpoints
+    remove NETWORK ENDPOINT          ok                  forget one; content if it is not known
+    begin                            ok                  from here on `add` and `view` fill a new zone,
+    commit                           ok                  which takes the place of the old one here
+    list FROM                        ok, then lines      the keys of what is served
+    get KEY                          ok + descriptors    copies, as they were given, to hand over
+    retire                           ok                  serve no more; what is under way is still answered
+    counts FROM                      ok, then lines      for each sandbox its key and its figures
+    notices                          ok, then lines      what should be in the engine's log, once each
+
+`list`, `get` and `retire` stay as they are in every version: with them an engine takes over from an older resolver.
+"""
+
+VERSION = 1
+"""Rises with every change of what the resolver says or does, so that an engine replaces one that lacks it."""
+
+PAGE = 200
+"""How many sandboxes one answer lists."""

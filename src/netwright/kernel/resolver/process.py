@@ -1,0 +1,186 @@
+"""The resolver's process: what it serves, and what its engine may ask of it."""
+
+import errno
+import os
+import resource
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from itertools import islice
+
+from netwright.dns.exchange import load_members, load_view
+from netwright.kernel.companion.conversation import Answer, Conversation
+from netwright.kernel.companion.loop import Loop
+from netwright.kernel.resolver import packets
+from netwright.kernel.resolver.datagrams import Datagrams
+from netwright.kernel.resolver.forward import Forwarder, Timers
+from netwright.kernel.resolver.host import HostConfiguration
+from netwright.kernel.resolver.service import Service
+from netwright.kernel.resolver.station import Station
+from netwright.kernel.resolver.streams import Streams
+
+TICK = 10.0
+"""Seconds between two looks for what has grown old."""
+
+OK: Answer = ("ok", ())
+
+
+class Resolver:
+    """Serves one engine at a time, and all sandboxes whether there is an engine or not."""
+
+    def __init__(self, listener: socket.socket, engine: socket.socket, limit: int, home: int) -> None:
+        self._loop = Loop(limit)
+        self._timers = Timers()
+        self._forwarder = Forwarder(self._loop, self._timers, home)
+        self._service = Service(HostConfiguration(), self._forwarder)
+        self._datagrams = Datagrams(self._service.datagram)
+        self._streams = Streams(self._loop, self._service)
+        self._complained = 0.0
+        self._verbs: dict[str, Callable[[list[str], str, list[int]], Answer]] = {
+            "open": self._open,
+            "view": self._view,
+            "close": self._close,
+            "add": self._add,
+            "remove": self._remove,
+            "begin": self._begin,
+            "commit": self._commit,
+            "list": self._list,
+            "get": self._get,
+            "retire": self._retire,
+            "counts": self._counts,
+            "notices": self._notices,
+        }
+        self._conversation = Conversation(self._loop, listener, engine, packets.VERSION, self._handle)
+
+    def run(self) -> None:
+        """Serve until there is no sandbox, nothing under way, and nobody connected who could change that."""
+        due = 0.0
+        while self._conversation.has_engine or self._service.stations or not self._forwarder.idle:
+            self._turn()
+            now = time.monotonic()
+            if now >= due:
+                due = now + TICK
+                self._streams.tick(now)
+
+    def _turn(self) -> None:
+        """Handle what happens next. Nothing that comes in may end this process: a fault is said, and passed over."""
+        try:
+            self._loop.turn(self._timers.wait(TICK))
+            self._timers.run()
+        except Exception:
+            if time.monotonic() - self._complained > TICK:
+                self._complained = time.monotonic()
+                traceback.print_exc(file=sys.stderr)
+                sys.stderr.flush()
+
+    def _handle(self, words: list[str], body: str, descriptors: list[int]) -> Answer:
+        verb, *arguments = words
+        if verb not in self._verbs:
+            raise OSError(errno.ENOSYS, f"unknown verb {verb!r}")
+        return self._verbs[verb](arguments, body, descriptors)
+
+    def _open(self, arguments: list[str], body: str, descriptors: list[int]) -> Answer:
+        (key,) = arguments
+        view = load_view(body)
+        if len(descriptors) not in {3, 5}:
+            # The kernel leaves descriptors out where the receiver has no number for them.
+            raise OSError(errno.EMFILE, "the resolver has no room for more sandboxes (ulimit -n)")
+        self._leave(key)
+        station = Station(key, view, descriptors.copy())
+        descriptors.clear()
+        self._service.open(station)
+        if self._service.is_filling and not self._service.knows:
+            # It comes from another resolver, and what it is to be told is still to come: its queries wait.
+            return OK
+        self._watch(station)
+        return OK
+
+    def _watch(self, station: Station) -> None:
+        self._loop.watch(station.datagrams, lambda _: self._datagrams.serve(station))
+        self._loop.watch(station.streams, lambda _: self._streams.accept(station))
+
+    def _view(self, arguments: list[str], body: str, _: list[int]) -> Answer:
+        (key,) = arguments
+        self._service.see(key, load_view(body))
+        return OK
+
+    def _close(self, arguments: list[str], _: str, __: list[int]) -> Answer:
+        (key,) = arguments
+        self._leave(key)
+        return OK
+
+    def _leave(self, key: str) -> None:
+        station = self._service.stations.get(key)
+        if station is None:
+            return
+        self._loop.unwatch(station.datagrams)
+        self._loop.unwatch(station.streams)
+        self._streams.leave(station)
+        self._service.close(station)
+        # At once: the engine is about to let the namespace go.
+        station.close()
+
+    def _add(self, _: list[str], body: str, __: list[int]) -> Answer:
+        for member in load_members(body):
+            self._service.add(member)
+        return OK
+
+    def _remove(self, arguments: list[str], _: str, __: list[int]) -> Answer:
+        network, endpoint = arguments
+        self._service.remove(network, endpoint)
+        return OK
+
+    def _begin(self, _: list[str], __: str, ___: list[int]) -> Answer:
+        self._service.begin()
+        return OK
+
+    def _commit(self, _: list[str], __: str, ___: list[int]) -> Answer:
+        self._service.commit()
+        for station in self._service.stations.values():
+            self._watch(station)
+        return OK
+
+    def _list(self, arguments: list[str], _: str, __: list[int]) -> Answer:
+        (first,) = map(int, arguments)
+        return "\n".join(["ok", *islice(self._service.stations, first, first + packets.PAGE)]), ()
+
+    def _get(self, arguments: list[str], _: str, __: list[int]) -> Answer:
+        (key,) = arguments
+        if key not in self._service.stations:
+            raise OSError(errno.ENOENT, f"no sandbox {key} is served")
+        return "ok", self._service.stations[key].descriptors()
+
+    def _retire(self, _: list[str], __: str, ___: list[int]) -> Answer:
+        """Stop receiving. What is with upstream servers is still answered, since the sockets stay open until then."""
+        for station in list(self._service.stations.values()):
+            self._loop.unwatch(station.datagrams)
+            self._loop.unwatch(station.streams)
+        self._service.stations.clear()
+        return OK
+
+    def _counts(self, arguments: list[str], _: str, __: list[int]) -> Answer:
+        (first,) = map(int, arguments)
+        lines = ["ok"]
+        for key, station in islice(self._service.stations.items(), first, first + packets.PAGE):
+            n = station.counts
+            lines.append(
+                f"{key} {n.queries} {n.forwards} {n.cached} {n.failures} {n.refused} {n.malformed} {n.seconds:.6f}"
+            )
+        return "\n".join(lines), ()
+
+    def _notices(self, _: list[str], __: str, ___: list[int]) -> Answer:
+        lines = ["ok", *self._service.notices]
+        self._service.notices.clear()
+        return "\n".join(lines), ()
+
+
+def main() -> None:
+    """Become nobody's child, then serve until there is nothing left to do."""
+    if os.fork():
+        os._exit(0)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    Resolver(socket.socket(fileno=0), socket.socket(fileno=1), hard, home).run()

@@ -1,0 +1,216 @@
+"""What the resolver answers: the zone first, then what upstream servers have said or say."""
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import cycle
+
+from netwright.dns import local, wire
+from netwright.dns.local import Elsewhere
+from netwright.dns.upstream import of_view
+from netwright.dns.wire import Malformed, Query
+from netwright.dns.zone import Member, View, Zone
+from netwright.kernel.resolver.forward import Forwarder
+from netwright.kernel.resolver.host import HostConfiguration
+from netwright.kernel.resolver.station import Known, Station
+
+ORDERS_BYTES = 1 << 14
+"""How many bytes the different orders of one answer may take together; the first two are kept whatever they take."""
+
+NOTICES = 200
+CLASHES = 100
+"""How many names of one sandbox are said to clash; somebody who makes them by the thousand is not to fill the log."""
+
+Deliver = Callable[[bytes], None]
+"""Takes an answer that comes later, without its id."""
+
+
+class Service:
+    """The zone, and the answers to queries in every sandbox."""
+
+    def __init__(self, host: HostConfiguration, forwarder: Forwarder) -> None:
+        self._host = host
+        self._forwarder = forwarder
+        self._generation = -1
+        self.zone = Zone()
+        self._next: Zone | None = None
+        self.knows = False
+        """Whether it has ever been told a whole zone."""
+        self.stations: dict[str, Station] = {}
+        self.notices: deque[str] = deque(maxlen=NOTICES)
+        self._clashes: dict[str, set[str]] = {}
+
+    def open(self, station: Station) -> None:
+        """Serve a sandbox."""
+        self.stations[station.key] = station
+        self.zone.views[station.key] = station.view
+
+    def close(self, station: Station) -> None:
+        """Serve it no more."""
+        del self.stations[station.key]
+        self._clashes.pop(station.key, None)
+        for zone in self._zones():
+            zone.views.pop(station.key, None)
+        self._forwarder.abandon(station.key)
+
+    def see(self, key: str, view: View) -> None:
+        """Let a sandbox see other names: at once, or with the new zone."""
+        if self._next is not None:
+            self._next.views[key] = view
+        else:
+            self.zone.views[key] = view
+            self._look_again(key)
+
+    def add(self, member: Member) -> None:
+        """Publish an endpoint: at once, or with the new zone."""
+        (self._next or self.zone).add(member)
+        if self._next is None:
+            self._forget_on(member.network)
+
+    def remove(self, network: str, endpoint: str) -> None:
+        """Forget an endpoint."""
+        (self._next or self.zone).remove(network, endpoint)
+        if self._next is None:
+            self._forget_on(network)
+
+    def begin(self) -> None:
+        """Let what comes fill a new zone."""
+        self._next = Zone()
+
+    @property
+    def is_filling(self) -> bool:
+        """Tell whether a new zone is being filled."""
+        return self._next is not None
+
+    def commit(self) -> None:
+        """Let the new zone take the place of the old one."""
+        if self._next is None:
+            return
+        self.knows = True
+        self.zone, self._next = self._next, None
+        for key, station in self.stations.items():
+            self.zone.views.setdefault(key, station.view)
+            self._look_again(key)
+
+    def _zones(self) -> list[Zone]:
+        return [self.zone] if self._next is None else [self.zone, self._next]
+
+    def _look_again(self, key: str) -> None:
+        station = self.stations.get(key)
+        if station is not None:
+            station.view = self.zone.views[key]
+            station.known.clear()
+
+    def _forget_on(self, network: str) -> None:
+        """Forget what the sandboxes on a network were told."""
+        for station in self.stations.values():
+            if station.known and any(joined.id == network for joined in station.view.networks):
+                station.known.clear()
+
+    def _follow_host(self) -> None:
+        """Forget everything that was said in the name of the host's servers when they are others."""
+        if self._host.generation != self._generation:
+            self._generation = self._host.generation
+            self._forwarder.cache.clear()
+            for station in self.stations.values():
+                station.known.clear()
+
+    def datagram(self, station: Station, packet: bytes, sender: bytes) -> bytes | None:
+        """Answer a query by UDP that is not known byte for byte (`datagrams.Slow`)."""
+        tail = packet[2:]
+        known = station.known.get(tail)
+        if known is None:
+            known = self._learn(station, packet, tail)
+        if isinstance(known, bytes) or known is None:
+            return known
+        if not isinstance(known, Query):
+            return next(known)
+        identity = packet[:2]
+        return self._forward(station, known, tail, lambda answer: station.send(identity, answer, sender))
+
+    def _learn(self, station: Station, packet: bytes, tail: bytes) -> Known | None:
+        """Find out what a query by UDP is answered, and note it where it may be asked again."""
+        decided = self._decide(station, packet, datagram=True)
+        match decided:
+            case bytes() | None:
+                return decided
+            case Query():
+                known: Known = decided
+            case [only]:
+                known = only
+            case _:
+                known = cycle(_within(decided))
+        station.learn(tail, known)
+        return known
+
+    def stream(self, station: Station, packet: bytes, deliver: Deliver) -> bytes | None:
+        """Answer a query by TCP: the answer without its id, or None where it is delivered later or never."""
+        station.counts.queries += 1
+        decided = self._decide(station, packet, datagram=False)
+        match decided:
+            case bytes() | None:
+                return decided
+            case Query():
+                return self._forward(station, decided, packet[2:], deliver, datagram=False)
+            case _:
+                return random.choice(decided)
+
+    def _decide(self, station: Station, packet: bytes, *, datagram: bool) -> bytes | Query | list[bytes] | None:
+        """Return the answers to a query without their ids; or what refuses it; or itself where it goes to upstream."""
+        try:
+            query = wire.parse_query(packet)
+        except Malformed as error:
+            station.counts.malformed += 1
+            refusal = wire.refuse(packet, error.rcode)
+            return None if refusal is None else refusal[2:]
+        self._host.follow()
+        self._follow_host()
+        upstream = of_view(station.view, station.key, self._host.conf)
+        decision = local.decide(self.zone, station.view, query, upstream=bool(upstream.servers), ndots=self._host.ndots)
+        if decision is Elsewhere.UPSTREAM:
+            return query
+        if decision is Elsewhere.NOWHERE:
+            station.counts.failures += 1
+            return wire.respond(query, (), 0, rcode=wire.SERVFAIL)[2:]
+        assert isinstance(decision, local.Local)
+        if decision.clash:
+            self._note_clash(station, query.name, decision)
+        return [answer[2:] for answer in local.answers(decision, query, station.view.ttl, datagram=datagram)]
+
+    def _note_clash(self, station: Station, name: str, decision: local.Local) -> None:
+        noted = self._clashes.setdefault(station.key, set())
+        if name.lower() not in noted and len(noted) < CLASHES:
+            noted.add(name.lower())
+            self.notices.append(
+                f"{station.key}: {name} is {decision.why}, and another one on network {decision.clash}: the former is "
+                f"answered; ask for {name}.{decision.clash} to get the latter"
+            )
+
+    def _forward(
+        self, station: Station, query: Query, tail: bytes, deliver: Deliver, *, datagram: bool = True
+    ) -> bytes | None:
+        """Answer from what servers have said, or ask them."""
+        self._host.follow()
+        self._follow_host()
+        upstream = of_view(station.view, station.key, self._host.conf)
+        if not upstream.servers:
+            station.counts.failures += 1
+            return wire.respond(query, (), 0, rcode=wire.SERVFAIL)[2:]
+
+        def fitted(response: bytes) -> bytes:
+            return (wire.shorten(response, query) if datagram else response)[2:]
+
+        cached = self._forwarder.cache.get((upstream.scope, tail), time.monotonic())
+        if cached is not None:
+            station.counts.cached += 1
+            return fitted(cached)
+        if not self._forwarder.ask(station, upstream, query, tail, lambda response: deliver(fitted(response))):
+            station.counts.refused += 1
+            return wire.respond(query, (), 0, rcode=wire.REFUSED)[2:]
+        return None
+
+
+def _within(answers: list[bytes]) -> list[bytes]:
+    """Return as many orders of an answer as may be kept."""
+    return answers[: max(2, ORDERS_BYTES // len(answers[0]))]

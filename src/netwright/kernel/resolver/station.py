@@ -1,0 +1,83 @@
+"""A sandbox as the resolver has it: its sockets, its view, what it has been told, and its figures."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+
+from netwright.dns.wire import Query
+from netwright.dns.zone import View
+from netwright.kernel.resolver.batch import framed
+
+KNOWN = 1024
+"""How many different queries of a sandbox are known byte for byte; then all are forgotten at once."""
+
+Known = bytes | Iterator[bytes] | Query
+"""What is known of a query: the answer without its id, or several to be given in turn; or that it goes to upstream."""
+
+
+class Counts:
+    """What has happened in a sandbox so far. `seconds` is the time in which `forwards` were answered by servers."""
+
+    __slots__ = ("cached", "failures", "forwards", "malformed", "queries", "refused", "seconds")
+
+    def __init__(self) -> None:
+        self.queries = self.forwards = self.cached = self.failures = self.refused = self.malformed = 0
+        self.seconds = 0.0
+
+
+class Station:
+    """The resolver's place in one sandbox. It owns the descriptors that it is given.
+
+    Answers leave through a raw socket where there is one, because the sockets that the kernel leads port 53 to are
+    bound to another port. `waiting` counts the queries of this sandbox that are with upstream servers.
+    """
+
+    def __init__(self, key: str, view: View, descriptors: list[int]) -> None:
+        namespace, datagrams, streams, *rest = descriptors
+        self.key = key
+        self.view = view
+        self.namespace = namespace
+        self.datagrams = socket.socket(fileno=datagrams)
+        self.streams = socket.socket(fileno=streams)
+        self.raw = socket.socket(fileno=rest[0]) if rest else None
+        self._link = rest[1] if len(rest) > 1 else -1
+        self.known: dict[bytes, Known] = {}
+        self.counts = Counts()
+        self.waiting = 0
+        self.connections = 0
+        self.closed = False
+        for end in (self.datagrams, self.streams, self.raw):
+            if end is not None:
+                end.setblocking(False)
+
+    def descriptors(self) -> list[int]:
+        """Return the descriptors as they were given."""
+        ends = [self.namespace, self.datagrams.fileno(), self.streams.fileno()]
+        return ends if self.raw is None else [*ends, self.raw.fileno(), self._link]
+
+    def learn(self, tail: bytes, known: Known) -> None:
+        """Note what is known of a query from now on, until the zone changes."""
+        if len(self.known) >= KNOWN:
+            self.known.clear()
+        self.known[tail] = known
+
+    def send(self, identity: bytes, tail: bytes, name: bytes) -> None:
+        """Send one answer to a sender; what the sandbox does not let out is lost, as datagrams are."""
+        port, address = int.from_bytes(name[2:4], "big"), socket.inet_ntoa(name[4:8])
+        with contextlib.suppress(OSError):
+            if self.raw is None:
+                self.datagrams.sendto(identity + tail, (address, port))
+            else:
+                self.raw.sendto(framed(identity, tail, memoryview(name)), (address, 0))
+
+    def close(self) -> None:
+        """Let go of everything: the link first, so that nothing is led to sockets that nobody reads."""
+        self.closed = True
+        if self._link >= 0:
+            os.close(self._link)
+            self._link = -1
+        for end in (self.streams, self.datagrams, self.raw):
+            if end is not None:
+                end.close()
+        os.close(self.namespace)
