@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -16,16 +17,19 @@ from tests.fakes.iptables import Iptables
 from tests.fakes.machine import Machine
 from tests.kernel.firewall_lab import namespace
 
+from netwright.dns.wire import HEADER, IN, A, encode_name
 from netwright.host.protocol import Host
 from netwright.host.queries import HeldPort
 from netwright.kernel import mounts, netns
 from netwright.kernel.keeper.client import KeeperClient
 from netwright.kernel.linux import LinuxHost
 from netwright.kernel.nft import Nft
+from netwright.kernel.resolver.client import ResolverClient
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
 
 GROUP = 0x4E570001
+PATIENCE = 10.0
 KINDS = [
     pytest.param("fake", id="fake"),
     pytest.param(
@@ -52,6 +56,9 @@ class Rig(Interface):
     def write(self, path: str, text: str) -> None:
         """Write a file."""
 
+    def addresses(self, path: str, name: str) -> list[str] | None:
+        """Return the IPv4 addresses that a name has in a namespace; None where nobody can tell."""
+
 
 class FakeRig:
     def __init__(self, directory: str) -> None:
@@ -73,6 +80,11 @@ class FakeRig:
         self.machine.files[path] = text
         if path.startswith(f"{self.directory}/netns/"):
             self.machine.pins[path] = None
+
+    def addresses(self, path: str, name: str) -> list[str] | None:
+        view = self.machine.zone.views.get(path)
+        found = self.machine.zone.find(view, name) if view is not None else None
+        return None if found is None else [str(ip_address(address)) for address in found.addresses]
 
 
 class LinuxRig:
@@ -97,6 +109,26 @@ class LinuxRig:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text)
 
+    def addresses(self, path: str, name: str) -> list[str] | None:
+        home = netns.current()
+        inside = netns.open_pinned(path)
+        try:
+            with netns.visit(inside, home), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(PATIENCE)
+                client.connect(("127.0.0.11", 53))
+                client.send(struct.pack("!6H", 1, 0x0100, 1, 0, 0, 0) + encode_name(name) + struct.pack("!HH", A, IN))
+                answer = client.recv(512)
+        except ConnectionRefusedError:
+            return None
+        finally:
+            os.close(inside)
+            os.close(home)
+        question = HEADER + len(encode_name(name)) + 4
+        records = answer[question:]
+        if answer[3] & 0xF:
+            return None
+        return [str(ip_address(records[at + 12 : at + 16])) for at in range(0, len(records), 16)]
+
     def close(self) -> None:
         for pin in netns.pinned(f"{self.directory}/netns"):
             netns.delete(pin)
@@ -106,6 +138,9 @@ class LinuxRig:
         if (keeper := KeeperClient.find(Path(self.directory, "run"))) is not None:
             keeper.retire()
             keeper.close()
+        if (resolver := ResolverClient.find(Path(self.directory, "run"))) is not None:
+            resolver.retire()
+            resolver.close()
 
 
 @contextlib.contextmanager

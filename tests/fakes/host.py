@@ -9,6 +9,7 @@ from tests.fakes.iptables import Iptables
 from tests.fakes.machine import FakeRoute, Machine, Stack, refusal
 from tests.fakes.steps import Steps
 
+from netwright.dns.zone import Zone
 from netwright.errors import OperationFailed
 from netwright.host import ops, queries
 from netwright.host.queries import HeldPort
@@ -74,6 +75,12 @@ class FakeHost:
             ops.ReleasePort: self._release_port,
             ops.RelayPort: self._relay_port,
             ops.ForgetFlows: self._forget_flows,
+            ops.ServeNames: self._serve_names,
+            ops.StopNames: self._stop_names,
+            ops.SetNameView: self._set_name_view,
+            ops.PublishNames: self._publish_names,
+            ops.WithdrawNames: self._withdraw_names,
+            ops.ReplaceNames: self._replace_names,
             ops.NftTransaction: self._nft_transaction,
             ops.ChangeElements: self._change_elements,
             ops.IptablesTransaction: self._iptables_transaction,
@@ -91,6 +98,7 @@ class FakeHost:
             queries.Mounts: self._mounts,
             queries.HeldPorts: self._held_ports,
             queries.ProxiedNeighbours: self._proxied_neighbours,
+            queries.NamesServed: self._names_served,
             queries.NftTables: self._nft_tables,
             queries.IptablesRules: self._iptables_rules,
             queries.ReadFile: self._read_file,
@@ -216,6 +224,28 @@ class FakeHost:
     def _forget_flows(self, op: ops.ForgetFlows) -> None:
         self.forgotten.append(op)
 
+    def _serve_names(self, op: ops.ServeNames) -> None:
+        self.machine.stack(op.netns)
+        self.machine.zone.views[op.netns] = op.view
+
+    def _stop_names(self, op: ops.StopNames) -> None:
+        self.machine.zone.views.pop(op.netns, None)
+
+    def _set_name_view(self, op: ops.SetNameView) -> None:
+        self.machine.zone.views[op.netns] = op.view
+
+    def _publish_names(self, op: ops.PublishNames) -> None:
+        self.machine.zone.add(op.member)
+
+    def _withdraw_names(self, op: ops.WithdrawNames) -> None:
+        self.machine.zone.remove(op.member.network, op.member.endpoint)
+
+    def _replace_names(self, op: ops.ReplaceNames) -> None:
+        served, self.machine.zone = self.machine.zone.views, Zone()
+        for member in op.members:
+            self.machine.zone.add(member)
+        self.machine.zone.views.update({path: op.views.get(path, view) for path, view in served.items()})
+
     def _nft_transaction(self, op: ops.NftTransaction) -> None:
         self.machine.nft.run(op.commands)
 
@@ -266,6 +296,9 @@ class FakeHost:
     def _proxied_neighbours(self, _: queries.ProxiedNeighbours) -> tuple[queries.ProxiedNeighbour, ...]:
         links = self.machine.home.links.values()
         return tuple(queries.ProxiedNeighbour(link=link.name, address=own) for link in links for own in link.proxied)
+
+    def _names_served(self, query: queries.NamesServed) -> tuple[str, ...]:
+        return tuple(path for path in self.machine.zone.views if path.startswith(f"{query.directory}/"))
 
     def _nft_tables(self, _: queries.NftTables) -> tuple[str, ...]:
         return tuple(self.machine.nft.tables)

@@ -15,6 +15,7 @@ from typing import Any
 from tests.fakes.iptables import Iptables
 from tests.fakes.nftables import Nftables
 
+from netwright.dns.zone import Zone
 from netwright.errors import OperationFailed
 from netwright.host.queries import HeldPort, Link, Route
 from netwright.model.addressing import IPAddress, IPInterface, IPNetwork, Mac
@@ -196,6 +197,8 @@ class Machine:
         """By IP version; where there is none, iptables is not installed."""
         self.held: dict[HeldPort, tuple[IPAddress, int] | None] = {}
         """The ports that the keeper holds, each with what it is relayed to."""
+        self.zone = Zone()
+        """The names that the resolver knows; its views are those of the namespaces in which they are answered."""
         self.foreign: set[HeldPort] = set()
         """The ports of other programs."""
         self.mounts: dict[str, str] = {}
@@ -263,5 +266,9 @@ class Machine:
                 for version, tables in self.iptables.items()
             },
             "ports": {f"{p.protocol} {p.address} {p.port}": str(to) for p, to in sorted(self.held.items(), key=str)},
+            "names": {
+                "views": {path: str(view) for path, view in sorted(self.zone.views.items())},
+                "members": sorted(map(str, self.zone.members())),
+            },
             "mounts": dict(sorted(self.mounts.items())),
         }
