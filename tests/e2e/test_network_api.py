@@ -85,6 +85,13 @@ def test_statuses_and_texts_are_dockers(engine: Engine) -> None:
         ("POST", "/networks/mine/connect", {"Container": "box"}, 403, "endpoint with name box already exists in"),
         ("POST", "/networks/host/connect", {"Container": "box"}, 400, "cannot connect container to host network"),
         ("POST", "/networks/none/connect", {"Container": "box"}, 400, "in private (none) mode"),
+        (
+            "POST",
+            "/networks/host/connect",
+            {"Container": "box", "EndpointConfig": {"Aliases": ["x"]}},
+            400,
+            "network-scoped aliases are only supported for user-defined networks",
+        ),
         ("POST", "/networks/bridge/disconnect", {"Container": "box"}, 500, f"container {box} is not connected to"),
         ("POST", "/networks/mine/disconnect", {"Container": "x", "Force": True}, 404, "endpoint x not found"),
         (

@@ -301,8 +301,8 @@ class Sandboxes:
             present = next((item for item in self.attachments(sandbox) if item.network.id == joined.id), None)
             if present is not None and not row.open and spec in (EndpointSpec(), present.endpoint.spec):
                 return present  # as Docker: it is to be so at the next start, and it will be
-            self._check_joinable(row, joined)
             self._check(joined, spec)
+            self._check_joinable(row, joined)
             with self._with.reservations.attempt() as attempt:
                 endpoint = attempt.endpoint(row, joined, spec, among=self._state.in_sandbox(sandbox))
                 added = Attachment(network=joined, endpoint=endpoint, sandbox=row)
