@@ -18,9 +18,11 @@ from netwright.controller.own_links import OwnLinks
 from netwright.controller.requests import HOST, NONE, PREDEFINED
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
+from netwright.controller.together import both
 from netwright.drivers.api import Driver
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Conflict, Forbidden, InvalidInput, NetwrightError, NotFound, TeardownFailed
+from netwright.host.ops import Op
 from netwright.host.protocol import Host, transaction
 from netwright.host.queries import LinkNamed, ReadFile, Route, Routes
 from netwright.ipam.api import Ipam
@@ -117,22 +119,31 @@ class Networks:
                 try:
                     await self._with.forward(network)
                     firewall = await held.enter_async_context(self._with.firewall.changing())
-                    await self._state.commit(put=[network])
+                    rules = firewall.change(add=driver.intents(network), remove=())
+                    ops = [*driver.create_network(network), *rules, *driver.open_network(network)]
+                    writing = self._state.commit(put=[network])
                 except BaseException:
                     self._with.ipam.forget(network)
                     raise
             try:
-                async with transaction(self._with.host) as attempt:
-                    await attempt.do(driver.create_network(network))
-                    await attempt.do(firewall.change(add=driver.intents(network), remove=()))
-                    await attempt.do(driver.open_network(network))
+                await self._carry_out(network, ops, writing)
             except BaseException:
-                await self._state.commit(delete=[network])
                 self._with.ipam.forget(network)
+                await self._state.commit(delete=[network])
                 raise
         self._with.events.created(network)
         self._with.overlaps.consider(network, routes)
         return network
+
+    async def _carry_out(self, network: Network, ops: Sequence[Op], writing: Awaitable[None]) -> None:
+        """Make a network on the machine while its row is on its way to the disk."""
+        async with transaction(self._with.host) as attempt:
+            if network.adopted:
+                # What stood there before us carries no tag of ours: after a crash only the row tells of it.
+                await writing
+                await attempt.do(ops)
+            else:
+                await both(writing, attempt.do(ops))
 
     def _driver(self, request: NetworkRequest) -> Driver:
         try:

@@ -6,12 +6,14 @@ What each means is Docker's (`com.docker.network.bridge.*`). Names that are none
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from netwright.drivers.endpoint_options import IFNAME_LENGTH, is_interface_name
 from netwright.errors import InvalidInput
 from netwright.firewall.intent import GatewayMode
 from netwright.model.addressing import ANY_IPV4, IPAddress
+from netwright.model.names import Id
 from netwright.model.network import Network
 
 _BRIDGE = "com.docker.network.bridge."
@@ -64,17 +66,25 @@ class BridgeOptions:
 
     @classmethod
     def parse(cls, network: Network) -> "BridgeOptions":
-        """Read a network's options. Raises InvalidInput or Forbidden."""
-        read = _Reader(network.options)
+        """Read a network's options. Raises InvalidInput or Forbidden.
+
+        Every change asks for them several times, and some for those of all networks: what was read once is remembered.
+        """
+        return cls._read(network.id, network.internal, tuple(network.options.items()))
+
+    @classmethod
+    @lru_cache(maxsize=4096)
+    def _read(cls, identity: Id, internal: bool, options: tuple[tuple[str, str], ...]) -> "BridgeOptions":
+        read = _Reader(dict(options))
         return cls(
-            name=read.interface_name(_BRIDGE + "name", f"br-{network.id[:12]}"),
+            name=read.interface_name(_BRIDGE + "name", f"br-{identity[:12]}"),
             masquerade=read.boolean(_BRIDGE + "enable_ip_masquerade", default=True),
             icc=read.boolean(_BRIDGE + "enable_icc", default=True),
             host_binding=read.address(_BRIDGE + "host_binding_ipv4") or ANY_IPV4,
             inhibit_ipv4=read.boolean(_BRIDGE + "inhibit_ipv4", default=False),
             default=read.boolean(_BRIDGE + "default_bridge", default=False),
-            mode4=read.mode(_BRIDGE + "gateway_mode_ipv4", internal=network.internal),
-            mode6=read.mode(_BRIDGE + "gateway_mode_ipv6", internal=network.internal),
+            mode4=read.mode(_BRIDGE + "gateway_mode_ipv4", internal=internal),
+            mode6=read.mode(_BRIDGE + "gateway_mode_ipv6", internal=internal),
             trusted=tuple(filter(None, read.text(_BRIDGE + "trusted_host_interfaces", "").split(":"))),
             mtu=read.number(_DRIVER + "mtu", 0, low=0, high=65535),
             prefix=read.interface_name(_NETWORK + "container_iface_prefix", "eth"),
