@@ -13,7 +13,7 @@ help:
 	@echo "sudo make uninstall  remove the engine and everything it made from this machine"
 	@echo "sudo make test       install what is needed and pass every check and test, as CI does"
 	@echo "     make check      lint and the tests that need no kernel: seconds, for between two edits"
-	@echo "sudo make bench      measure side by side with Docker's daemon"
+	@echo "sudo make bench      measure: address management, many networks, and side by side with Docker's daemon"
 	@echo "     make docs       write the pages that are made from code"
 	@echo "     make lock       renew the locked lists of Python packages (needs uv)"
 
@@ -57,6 +57,8 @@ docs:
 	$(BIN)/python -m netwright.config.render > docs/daemon-options.md
 
 bench: install-deps
+	$(BIN)/python bench/ipam.py
+	$(BIN)/python bench/many_networks.py
 	$(BIN)/python bench/compare.py
 
 lock:

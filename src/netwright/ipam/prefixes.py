@@ -6,7 +6,6 @@ the address's length, however many prefixes there are and however they lie.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
 
 from netwright.model.addressing import IPNetwork
 
@@ -25,25 +24,29 @@ class Held:
 class _Node:
     """A prefix that is held, or that holds some below it. `free` is the length of the largest free block in it."""
 
-    __slots__ = ("branches", "free", "held")
+    __slots__ = ("free", "held", "left", "right")
 
     def __init__(self) -> None:
-        self.branches: list[Self | None] = [None, None]
+        self.left: _Node | None = None
+        self.right: _Node | None = None
         self.held: Held | None = None
         self.free = 0
 
     @property
     def is_empty(self) -> bool:
-        return self.held is None and self.branches == [None, None]
+        return self.held is None and self.left is None and self.right is None
 
     def judge(self, depth: int) -> None:
         """Find anew what is free, after something here or below has changed."""
+        left, right = self.left, self.right
         if self.held is not None:
             self.free = _NOTHING
-        elif self.is_empty:
+        elif left is None and right is None:
             self.free = depth
+        elif left is None or right is None:
+            self.free = depth + 1
         else:
-            self.free = min(depth + 1 if branch is None else branch.free for branch in self.branches)
+            self.free = min(left.free, right.free)
 
 
 class PrefixTree:
@@ -55,26 +58,33 @@ class PrefixTree:
 
     def hold(self, prefix: IPNetwork, holder: str) -> None:
         """Add a prefix, of which nothing may be held."""
-        way = [self._root]
+        node, way = self._root, [self._root]
         for turn in self._turns(prefix):
-            way.append(way[-1].branches[turn] or _Node())
-            way[-2].branches[turn] = way[-1]
-        way[-1].held = Held(prefix, holder)
-        for depth in range(len(way) - 1, -1, -1):
-            way[depth].judge(depth)
+            below = node.right if turn else node.left
+            if below is None:
+                below = _Node()
+                if turn:
+                    node.right = below
+                else:
+                    node.left = below
+            node = below
+            way.append(node)
+        node.held = Held(prefix, holder)
+        self._judge(way)
 
     def let_go(self, prefix: IPNetwork) -> None:
         """Remove a prefix; content where it is not held."""
-        way, turns = [self._root], self._turns(prefix)
-        for turn in turns:
-            if (branch := way[-1].branches[turn]) is None:
-                return
-            way.append(branch)
+        way = self._way(prefix)
+        if len(way) <= prefix.prefixlen or way[-1].held is None:
+            return
         way[-1].held = None
-        for depth in range(len(way) - 1, -1, -1):
-            if depth < len(turns) and (below := way[depth].branches[turns[depth]]) is not None and below.is_empty:
-                way[depth].branches[turns[depth]] = None
-            way[depth].judge(depth)
+        while len(way) > 1 and way[-1].is_empty:
+            gone = way.pop()
+            if way[-1].left is gone:
+                way[-1].left = None
+            else:
+                way[-1].right = None
+        self._judge(way)
 
     def overlapping(self, prefix: IPNetwork) -> Held | None:
         """Return a held prefix that overlaps this one; of several the lowest."""
@@ -82,23 +92,16 @@ class PrefixTree:
 
     def within(self, prefix: IPNetwork) -> Iterator[Held]:
         """Yield the held prefixes in a prefix, in the order of addresses; or the one around it."""
-        node: _Node | None = self._root
-        for turn in self._turns(prefix):
-            if node is None or node.held is not None:
-                break
-            node = node.branches[turn]
-        if node is not None:
-            yield from _held(node)
+        way = self._way(prefix)
+        if len(way) > prefix.prefixlen or way[-1].held is not None:
+            yield from _held(way[-1])
 
     def first_free(self, base: IPNetwork, length: int, start: int) -> int | None:
         """Return the first address of the lowest free block of a length in a prefix, at or behind `start`; or None."""
-        node: _Node | None = self._root
-        for turn in self._turns(base):
-            if node is None:
-                break
-            if node.held is not None:
-                return None
-            node = node.branches[turn]
+        way = self._way(base)
+        if way[-1].held is not None:
+            return None
+        node = way[-1] if len(way) > base.prefixlen else None
         return self._search(node, base.prefixlen, int(base.network_address), length, start)
 
     def _search(self, node: _Node | None, depth: int, first: int, length: int, start: int) -> int | None:
@@ -111,23 +114,41 @@ class PrefixTree:
             return found if found < end else None
         if node.free > length:
             return None
-        half = (end - first) // 2
-        for turn, branch in enumerate(node.branches):
-            found_below = self._search(branch, depth + 1, first + turn * half, length, start)
-            if found_below is not None:
-                return found_below
-        return None
+        lower = self._search(node.left, depth + 1, first, length, start)
+        if lower is not None:
+            return lower
+        return self._search(node.right, depth + 1, first + (end - first) // 2, length, start)
 
-    def _turns(self, prefix: IPNetwork) -> list[int]:
-        """Return a prefix's bits: at each point of the tree, whether the way goes on to the left or to the right."""
+    def _way(self, prefix: IPNetwork) -> list[_Node]:
+        """Return the nodes on the way to a prefix, as far as there are any; none lies below one that is held."""
+        node, way = self._root, [self._root]
+        for turn in self._turns(prefix):
+            below = node.right if turn else node.left
+            if below is None:
+                break
+            node = below
+            way.append(node)
+        return way
+
+    def _turns(self, prefix: IPNetwork) -> Iterator[bool]:
+        """Yield a prefix's bits: at each point of the tree, whether the way goes on to the right."""
         number = int(prefix.network_address)
-        return [number >> (self._bits - 1 - depth) & 1 for depth in range(prefix.prefixlen)]
+        for shift in range(self._bits - 1, self._bits - 1 - prefix.prefixlen, -1):
+            yield bool(number >> shift & 1)
+
+    def _judge(self, way: list[_Node]) -> None:
+        """Find anew what is free on a way whose last node has changed; above one that stays as it was all do."""
+        for depth in range(len(way) - 1, -1, -1):
+            before = way[depth].free
+            way[depth].judge(depth)
+            if way[depth].free == before:
+                return
 
 
 def _held(node: _Node) -> Iterator[Held]:
     if node.held is not None:
         yield node.held
         return
-    for branch in node.branches:
+    for branch in (node.left, node.right):
         if branch is not None:
             yield from _held(branch)
