@@ -2,9 +2,9 @@
 
     .venv/bin/python bench/ipam.py [--networks N] [--seed N]
 
-Everything is pure computation in this process: no root, no network, no other program. Each row compares the time of the
-first thousand of its operations with that of the last thousand, in one run: 1.0 is no slowing at all. Times are those of
-the processor, and of the quickest of ten chunks of a hundred: what else the machine does can only make them longer.
+Everything is pure computation in this process: no root, no network, no other program. Each row compares the first
+thousand of its operations with the last thousand, in one run: 1.0 is no slowing at all. Times are those of the
+processor, and of the quickest of ten chunks of a hundred: what else the machine does can only make them longer.
 """
 
 import argparse
