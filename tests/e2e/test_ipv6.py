@@ -106,8 +106,14 @@ def test_the_default_bridge_and_the_pools_of_both_families_are_as_the_daemon_was
     more = ("--icc=false", "--ip-masq=false", f"--default-address-pool={pool4}", f"--default-address-pool={pool6}")
     lenient = ("--lenient-network-options",)
     engine = Engine(machine, tmp_path, *flags, *gateways, *more, *lenient)
+    advertise(machine)
+    learnt = machine.host.run("ip", "-6", "route", "show", "default").stdout
     try:
         engine.start()
+
+        assert "proto ra" in learnt
+        assert machine.host.run("cat", "/proc/sys/net/ipv6/conf/all/forwarding").stdout == "1\n"
+        assert machine.host.run("ip", "-6", "route", "show", "default").stdout.split()[:5] == learnt.split()[:5]
         engine.docker("import", str(image_tar), IMAGE)
         web = serve(engine, "--name", "web", "-p", "8080:80")
         peer = sleeper(engine)
@@ -126,3 +132,22 @@ def test_the_default_bridge_and_the_pools_of_both_families_are_as_the_daemon_was
         assert pools(engine, "cut") == ["10.90.0.0/26", "fd90::/60"]
     finally:
         engine.close()
+
+
+ADVERTISER = """
+import socket, struct, sys, time
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+s.bind((sys.argv[1], 0, 0, socket.if_nametoindex("eth0")))
+advert = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+s.sendto(advert, ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))
+"""
+
+
+def advertise(machine: Machine) -> None:
+    """Have the neighbour call itself a router until the host believes it."""
+    machine.outside.run("ip", "addr", "add", "fe80::7/64", "dev", "eth0", "nodad")
+    deadline = time.monotonic() + 10
+    while not machine.host.run("ip", "-6", "route", "show", "default").stdout:
+        machine.outside.run("/usr/bin/python3", "-c", ADVERTISER, "fe80::7")
+        assert time.monotonic() < deadline
