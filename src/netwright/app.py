@@ -40,6 +40,7 @@ from netwright.kernel.stack_feed import StackFeed
 from netwright.model.addressing import IPAddress
 from netwright.model.container import Container
 from netwright.model.events import Event
+from netwright.plugins.registry import LocalPlugins
 from netwright.store.sqlite import SqliteStore
 from netwright.telemetry.bus import Bus
 from netwright.telemetry.metrics import Metrics
@@ -67,6 +68,7 @@ async def build(config: Config) -> "Engine":
         bus=bus,
         ports=await host_ports(host),
         host_has_ipv6=await has_ipv6(host),
+        plugins=LocalPlugins(),
     )
     services = assemble(
         container_settings(config, network), store=store, sandboxes=network.sandboxes, host=host, bus=bus
@@ -228,6 +230,7 @@ class Engine:
             await containers.remove(container.id, force=True, volumes=True)
         await containers.close()
         await self._with.network.uninstall()
+        self._with.network.close()
         self._with.host.close()
         self._with.store.close()
         self._remove_files()

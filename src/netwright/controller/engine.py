@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from netwright.controller.addressing import Addressing
 from netwright.controller.afterwards import Afterwards
 from netwright.controller.backend import settle
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.forwarding import Forwarding
 from netwright.controller.healing import Healing, HealingCollaborators
+from netwright.controller.ipam_plugins import IpamPlugins
+from netwright.controller.leases import Leases
 from netwright.controller.names import NameRules
 from netwright.controller.neighbours import Neighbours
 from netwright.controller.networks import NetworkCollaborators, Networks
@@ -16,6 +19,7 @@ from netwright.controller.overlaps import Overlaps
 from netwright.controller.own_links import OwnLinks
 from netwright.controller.predefined import DefaultBridge, Predefined
 from netwright.controller.publishing import Publishing
+from netwright.controller.remote_ipam import RemoteIpam
 from netwright.controller.requests import DEFAULT_BRIDGE
 from netwright.controller.reservations import Reservations
 from netwright.controller.restore import Restoration
@@ -32,6 +36,7 @@ from netwright.host.notices import Notice
 from netwright.host.ops import Op, ReleasePort
 from netwright.host.protocol import Host
 from netwright.host.queries import HasIPv6, HeldPorts, ReadFile
+from netwright.ipam.api import Ipam
 from netwright.ipam.builtin import BuiltinIpam
 from netwright.ipam.by_driver import IpamByDriver
 from netwright.ipam.null import NullIpam
@@ -39,6 +44,7 @@ from netwright.ipam.subnets import Source
 from netwright.model.addressing import IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Network
+from netwright.plugins.api import NoPlugins, Plugins
 from netwright.publish.allocate import HostPorts, RelayPolicy
 from netwright.store.api import Store
 from netwright.telemetry.bus import Bus
@@ -79,7 +85,15 @@ class NetworkEngine:
     """Networks and sandboxes on one machine."""
 
     def __init__(
-        self, settings: EngineSettings, *, store: Store, host: Host, bus: Bus, ports: HostPorts, host_has_ipv6: bool
+        self,
+        settings: EngineSettings,
+        *,
+        store: Store,
+        host: Host,
+        bus: Bus,
+        ports: HostPorts,
+        host_has_ipv6: bool,
+        plugins: Plugins | None = None,
     ) -> None:
         self._settings = settings
         self._host = host
@@ -88,7 +102,13 @@ class NetworkEngine:
         self._state.load()
         self._forwarding = Forwarding(store, host)
         self._forwarding.load()
-        self._ipam = IpamByDriver({"default": BuiltinIpam(settings.sources, self._name_of), "null": NullIpam()})
+        leases = Leases(store)
+        leases.load()
+        own: dict[str, Ipam] = {"default": BuiltinIpam(settings.sources, self._name_of), "null": NullIpam()}
+        self._ipam_plugins = IpamPlugins(plugins or NoPlugins(), leases, self._state)
+        self._addressing = Addressing(
+            IpamByDriver(own), own, RemoteIpam(self._ipam_plugins, leases, self._state, self._name_of)
+        )
         self._drivers = builtin(
             BridgeSettings(
                 group=settings.group,
@@ -101,7 +121,7 @@ class NetworkEngine:
             always4=firewall.proxied or not firewall.ipv4, always6=firewall.proxied or not firewall.ipv6
         )
         self._publishing = Publishing(ports, self._drivers, relays=relays, host_has_ipv6=host_has_ipv6)
-        self._reservations = Reservations(self._ipam, self._drivers)
+        self._reservations = Reservations(self._addressing, self._drivers)
         means = Means(self._drivers, relays, self._name_rules)
         self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
         events, names = NetworkEvents(bus, settings.identity), OptionNames(lenient=settings.lenient_options)
@@ -113,7 +133,7 @@ class NetworkEngine:
                 state=self._state,
                 host=host,
                 drivers=self._drivers,
-                ipam=self._ipam,
+                addressing=self._addressing,
                 firewall=self._firewall,
                 events=events,
                 links=links,
@@ -159,6 +179,7 @@ class NetworkEngine:
 
     def close(self) -> None:
         """Stop what is under way in the background; the machine stays as it is."""
+        self._ipam_plugins.close()
         self.overlaps.close()
         self.healing.close()
         self._finding.close()
@@ -193,6 +214,7 @@ class NetworkEngine:
         if self._settings.ip_forward:
             await self._forwarding.switch_on()
         await predefined.ensure()
+        self._ipam_plugins.restore()
 
     def _backends(self) -> Mapping[str, Backend]:
         return {name: make(self._settings.firewall) for name, make in self._settings.backends.items()}
@@ -201,7 +223,7 @@ class NetworkEngine:
         """Fill what is derived from the rows: IPAM and the index of host ports."""
         sandboxes = self._state.sandboxes
         networks = [network for network in self._state.networks.values() if not network.config_only]
-        self._ipam.restore(networks, self._state.endpoints.values())
+        self._addressing.restore(networks, self._state.endpoints.values())
         for sandbox in sandboxes.values():
             if sandbox.open:
                 self._publishing.restore(self.sandboxes.attachments(sandbox.id))

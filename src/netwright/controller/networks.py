@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from difflib import get_close_matches
 from ipaddress import ip_network
 
 from netwright.controller import configurations
+from netwright.controller.addressing import Addressing
 from netwright.controller.api import Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
@@ -21,11 +23,10 @@ from netwright.controller.teardown import carry_out_all
 from netwright.controller.together import both
 from netwright.drivers.api import Driver
 from netwright.drivers.option_names import OptionNames
-from netwright.errors import Conflict, Forbidden, InvalidInput, NetwrightError, NotFound, TeardownFailed
+from netwright.errors import Conflict, Forbidden, InvalidInput, NotFound, TeardownFailed
 from netwright.host.ops import Op
 from netwright.host.protocol import Host, transaction
 from netwright.host.queries import LinkNamed, ReadFile, Route, Routes
-from netwright.ipam.api import Ipam
 from netwright.model.addressing import IPNetwork
 from netwright.model.names import Id, new_id, short
 from netwright.model.network import Network
@@ -44,7 +45,7 @@ class NetworkCollaborators:
     state: State
     host: Host
     drivers: Mapping[str, Driver]
-    ipam: Ipam
+    addressing: Addressing
     firewall: Firewall
     events: NetworkEvents
     links: OwnLinks
@@ -86,7 +87,7 @@ class Networks:
 
     def usage(self, network: Id) -> Mapping[IPNetwork, tuple[int, int]]:
         """Return for each subnet the addresses in use and those still free for dynamic choice."""
-        return self._with.ipam.usage(self._state.networks[network])
+        return self._with.addressing.usage(self._state.networks[network])
 
     async def create(self, request: NetworkRequest) -> Network:
         """Make a network, on disk and on the machine. Raises Docker's errors for what cannot be."""
@@ -112,28 +113,33 @@ class Networks:
             raise InvalidInput("IPv4 or IPv6 must be enabled")
         if request.scope == "swarm":
             raise Forbidden("cannot create a swarm scoped network when swarm is not active")
-        # Row and rules change under one hold of the firewall: a rebuild in between would make the rules twice.
-        async with AsyncExitStack() as held:
-            async with self._choosing:
-                network, routes = await self._choose(request, driver)
-                try:
-                    await self._with.forward(network)
-                    firewall = await held.enter_async_context(self._with.firewall.changing())
-                    rules = firewall.change(add=driver.intents(network), remove=())
-                    ops = [*driver.create_network(network), *rules, *driver.open_network(network)]
-                    writing = self._state.commit(put=[network])
-                except BaseException:
-                    self._with.ipam.forget(network)
-                    raise
-            try:
-                await self._carry_out(network, ops, writing)
-            except BaseException:
-                self._with.ipam.forget(network)
-                await self._state.commit(delete=[network])
-                raise
+        draft = self._draft(request, driver)
+        self._refuse_taken(request.name)
+        try:
+            network, routes = await self._make(await self._leased(draft, driver), driver)
+        except BaseException:
+            await self._with.addressing.forget(draft)
+            raise
         self._with.events.created(network)
         self._with.overlaps.consider(network, routes)
         return network
+
+    async def _make(self, network: Network, driver: Driver) -> tuple[Network, Sequence[Route]]:
+        # Row and rules change under one hold of the firewall: a rebuild in between would make the rules twice.
+        async with AsyncExitStack() as held:
+            async with self._choosing:
+                network, routes = await self._choose(network, driver)
+                await self._with.forward(network)
+                firewall = await held.enter_async_context(self._with.firewall.changing())
+                rules = firewall.change(add=driver.intents(network), remove=())
+                ops = [*driver.create_network(network), *rules, *driver.open_network(network)]
+                writing = self._state.commit(put=[network])
+            try:
+                await self._carry_out(network, ops, writing)
+            except BaseException:
+                await self._state.commit(delete=[network])
+                raise
+        return network, routes
 
     async def _carry_out(self, network: Network, ops: Sequence[Op], writing: Awaitable[None]) -> None:
         """Make a network on the machine while its row is on its way to the disk."""
@@ -162,12 +168,11 @@ class Networks:
             raise Forbidden(f'only one instance of "{request.driver}" network is allowed')
         return driver
 
-    async def _choose(self, request: NetworkRequest, driver: Driver) -> tuple[Network, Sequence[Route]]:
-        """Decide everything about a new network, and take its subnets; return it with the routes that were there."""
-        self._refuse_taken(request.name)
+    def _draft(self, request: NetworkRequest, driver: Driver) -> Network:
+        """Return a network as it is asked for, with nothing chosen yet."""
         enabled = {version for version, wanted in ((4, request.ipv4), (6, request.ipv6)) if wanted}
         active = [pool for pool in request.pools if request.config_only or pool.subnet.version in enabled]
-        network = Network(
+        draft = Network(
             id=new_id(),
             name=request.name,
             driver=request.driver,
@@ -187,23 +192,49 @@ class Networks:
             options=request.options,
             labels=request.labels,
         )
-        if faults := self._with.names.faults(network.options, driver.network_options, f"driver {driver.name}"):
+        if faults := self._with.names.faults(draft.options, driver.network_options, f"driver {driver.name}"):
             raise InvalidInput("\n".join(faults))
+        return draft
+
+    async def _leased(self, draft: Network, driver: Driver) -> Network:
+        """Return a network with the pools of its IPAM plugin, where it has one.
+
+        A plugin may take its time: nobody else waits for it, so names and subnets are looked at again afterwards.
+        """
+        if not driver.capabilities.addresses or not self._with.addressing.is_remote(draft):
+            return draft
+        reserved = await self._reserved(await self._foreign_routes(draft, driver))
+        taken = [pool.subnet for other in self._state.networks.values() for pool in other.pools]
+        return await self._with.addressing.lease(draft, [*reserved, *taken], _gateways(draft, driver))
+
+    async def _choose(self, network: Network, driver: Driver) -> tuple[Network, Sequence[Route]]:
+        """Decide everything about a new network, and take its subnets; return it with the routes that were there."""
+        self._refuse_taken(network.name)
         network = await self._adopt(network, driver)
         routes: Sequence[Route] = ()
         if driver.capabilities.addresses:
-            # Our own routes lead to subnets that are held anyway.
-            own = self._with.links.of_networks() | set(driver.links(network) if network.adopted else ())
-            routes = await self._with.host.ask(Routes(but_through=own))
+            routes = await self._foreign_routes(network, driver)
             reserved = await self._reserved(routes)
-            gateways = [version for version in (4, 6) if driver.needs_gateway(network, version)]
-            network = replace(network, pools=self._with.ipam.choose_pools(network, reserved, gateways))
-        try:
-            driver.check(network)
-        except NetwrightError:
-            self._with.ipam.forget(network)
-            raise
+            network = self._with.addressing.choose(network, reserved, _gateways(network, driver))
+            self._refuse_conflict(network, driver)
+        driver.check(network)
         return network, routes
+
+    def _refuse_conflict(self, network: Network, driver: Driver) -> None:
+        """Refuse subnets that a plugin gave and that another network of this host has: the host has one route for both.
+
+        The engine's own IPAM sees to its own.
+        """
+        links, remote = driver.links(network), self._with.addressing.is_remote
+        for other in self._state.networks.values() if links else ():
+            if (remote(network) or remote(other)) and (names := self._with.links.of(other.id)):
+                for pool, theirs in itertools.product(network.pools, other.pools):
+                    if pool.subnet.version == theirs.subnet.version and pool.subnet.overlaps(theirs.subnet):
+                        raise Forbidden(
+                            f"cannot create network {network.id} ({links[0]}): conflicts with network {other.id} "
+                            f"({names[0]}): networks have overlapping IPv{pool.subnet.version}: {pool.subnet} and "
+                            f"{theirs.subnet} of {other.name}"
+                        )
 
     async def _adopt(self, network: Network, driver: Driver) -> Network:
         """Notice that a link of the network's stands there already, and refuse what cannot be shared."""
@@ -219,11 +250,21 @@ class Networks:
                 return replace(network, adopted=True)
         return network
 
+    async def _foreign_routes(self, network: Network, driver: Driver) -> Sequence[Route]:
+        """Return the host's routes but for those of our own bridges, which lead to subnets that are held anyway."""
+        own = self._with.links.of_networks() | set(driver.links(network) if network.adopted else ())
+        return await self._with.host.ask(Routes(but_through=own))
+
     async def _reserved(self, routes: Sequence[Route]) -> Sequence[IPNetwork]:
-        """Return the prefixes that no automatic subnet may touch: the host's own neighbourhoods and its nameservers."""
+        """Return the prefixes that no automatic subnet may touch.
+
+        They are the host's own neighbourhoods, its nameservers, and what plugins have given to other networks.
+        """
         resolv = await self._with.host.ask(ReadFile("/etc/resolv.conf"))
         on_link = [route.destination for route in routes if route.on_link]
-        return [*on_link, *_nameservers(resolv or "")]
+        remote = [other for other in self._state.networks.values() if self._with.addressing.is_remote(other)]
+        given = [pool.subnet for other in remote for pool in other.pools]
+        return [*on_link, *_nameservers(resolv or ""), *given]
 
     async def remove(self, reference: str) -> Network:
         """Remove a network. Raises Forbidden where it is predefined or has endpoints."""
@@ -268,19 +309,23 @@ class Networks:
         """Remove a network, whatever its name. Raises Forbidden where something stands on it."""
         driver = self._with.drivers[network.driver]
         # The row goes first: nobody can join what is being taken down, and the sweep removes what a crash leaves.
-        async with self._with.firewall.changing() as firewall:
+        async with AsyncExitStack() as afterwards, self._with.firewall.changing() as firewall:
             # Nothing is awaited between this look and the row's deletion from memory: nobody can join in between.
             self._refuse_used(network)
             await self._state.commit(delete=[network])
-            try:
-                rules = firewall.change(add=(), remove=driver.intents(network))
-                failures = await carry_out_all(self._with.host, [*driver.delete_network(network), *rules])
-            finally:
-                self._with.ipam.forget(network)
+            # Whatever comes; but not while others wait for the firewall, since an IPAM plugin may be slow.
+            afterwards.push_async_callback(self._with.addressing.forget, network)
+            rules = firewall.change(add=(), remove=driver.intents(network))
+            failures = await carry_out_all(self._with.host, [*driver.delete_network(network), *rules])
         self._with.events.destroyed(network)
         if failures:
             raise TeardownFailed(f"network {network.name} is gone, but not everything of it", failures)
         return network
+
+
+def _gateways(network: Network, driver: Driver) -> list[int]:
+    """Return the versions of IP for which a gateway is to be chosen where the user names none."""
+    return [version for version in (4, 6) if driver.needs_gateway(network, version)]
 
 
 def _nameservers(resolv: str) -> Sequence[IPNetwork]:

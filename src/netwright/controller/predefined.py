@@ -137,10 +137,10 @@ class Predefined:
         await self._state.commit(delete=endpoints)
         await self._networks.unmake(network)
         made = await self._networks.make(request)
-        with self._reservations.attempt() as attempt:
+        async with self._reservations.attempt() as attempt:
             moved = [
                 replace(
-                    attempt.endpoint(self._state.sandboxes[old.sandbox], made, old.spec, among=()),
+                    await attempt.endpoint(self._state.sandboxes[old.sandbox], made, old.spec, among=()),
                     order=old.order,
                     interface=old.interface,
                 )

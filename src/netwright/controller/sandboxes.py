@@ -119,11 +119,12 @@ class Sandboxes:
         )
         wanted = list(zip(networks, request.endpoints.values(), strict=True))
         named = [name for _, spec in wanted if (name := interface_name(spec))]
-        with self._with.reservations.attempt(named) as attempt:
+        async with self._with.reservations.attempt(named) as attempt:
             endpoints: list[Endpoint] = []
             for network, spec in wanted:
                 self._check(network, spec)
-                endpoints.append(attempt.endpoint(sandbox, network, spec, among=endpoints))
+                endpoints.append(await attempt.endpoint(sandbox, network, spec, among=endpoints))
+            self._refuse_gone_networks(endpoints)
             await self._state.commit(put=[sandbox, *endpoints])
         return sandbox
 
@@ -218,7 +219,7 @@ class Sandboxes:
             self._with.publishing.put_back(before, is_open=row.open)
 
     def _refuse_gone_networks(self, rows: Sequence[Row]) -> None:
-        """Refuse endpoints of a network that was removed while their ports were being held."""
+        """Refuse endpoints of a network that was removed while ports were held or an IPAM plugin was asked."""
         for row in rows:
             if isinstance(row, Endpoint) and row.network not in self._state.networks:
                 raise NotFound(f"network {row.network} not found: it was removed meanwhile")
@@ -279,7 +280,7 @@ class Sandboxes:
                 failures = await self._take_down(firewall, row, attachments)
         self._with.publishing.forget(attachments)
         for item in attachments:
-            self._with.reservations.release(item.endpoint)
+            await self._with.reservations.release(item.endpoint)
         await self._report(row, attachments if row.open else (), failures)
 
     async def rename(self, sandbox: Id, name: str) -> None:
@@ -303,8 +304,9 @@ class Sandboxes:
                 return present  # as Docker: it is to be so at the next start, and it will be
             self._check(joined, spec)
             self._check_joinable(row, joined)
-            with self._with.reservations.attempt() as attempt:
-                endpoint = attempt.endpoint(row, joined, spec, among=self._state.in_sandbox(sandbox))
+            async with self._with.reservations.attempt() as attempt:
+                endpoint = await attempt.endpoint(row, joined, spec, among=self._state.in_sandbox(sandbox))
+                self._refuse_gone_networks([endpoint])
                 added = Attachment(network=joined, endpoint=endpoint, sandbox=row)
                 before = self.attachments(sandbox)
                 change = await self._reshape(row, before, [*before, added])
@@ -345,7 +347,7 @@ class Sandboxes:
     async def _leave(self, row: Sandbox, leaving: Attachment, leftovers: Sequence[Op]) -> None:
         """Remove what is left over of an endpoint whose row is gone."""
         failures = await carry_out_all(self._with.host, leftovers)
-        self._with.reservations.release(leaving.endpoint)
+        await self._with.reservations.release(leaving.endpoint)
         await self._report(row, [leaving] if row.open else (), failures)
 
     async def _reshape(self, row: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment]) -> Change:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from netwright.errors import Forbidden, InvalidInput, NetwrightError, SystemFailure
 from netwright.ipam.addresses import AddressSpace
 from netwright.ipam.api import BOTH
+from netwright.ipam.pools import pools_needed
 from netwright.ipam.subnets import Source, SubnetSpace
 from netwright.ipam.validate import check_pools, is_automatic
-from netwright.model.addressing import ANY_SUBNET, IPAddress, IPInterface, IPNetwork, interface
+from netwright.model.addressing import IPAddress, IPInterface, IPNetwork, interface
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Network, Pool
 
@@ -39,7 +40,7 @@ class BuiltinIpam:
         self, network: Network, reserved: Sequence[IPNetwork], gateways: Collection[int] = BOTH
     ) -> tuple[Pool, ...]:
         """Return a network's pools with subnets and gateways decided, and take them."""
-        asked = _asked(network)
+        asked = pools_needed(network)
         check_pools(asked)
         try:
             return tuple(
@@ -125,16 +126,6 @@ class BuiltinIpam:
             if space.subnet.version == address.version and address in space.subnet:
                 return space
         return None
-
-
-def _asked(network: Network) -> list[Pool]:
-    """Return the pools that a network needs, IPv4 first: those asked for, or any for a family without."""
-    pools: list[Pool] = []
-    for version, enabled in ((4, network.ipv4), (6, network.ipv6)):
-        if enabled:
-            asked = [pool for pool in network.pools if pool.subnet.version == version]
-            pools.extend(asked or [Pool(subnet=ANY_SUBNET[version])])
-    return pools
 
 
 def _keep(space: AddressSpace, address: IPAddress, what: str, failure: str) -> None:

@@ -1,0 +1,1 @@
+"""Docker's plugins: found by name, activated, and called over HTTP (docs.docker.com, "Docker Plugin API")."""
