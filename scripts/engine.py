@@ -36,6 +36,8 @@ def start(flags: list[str]) -> int:
     """Start the engine in a session of its own and wait until it is ready or has given up."""
     if (pid := running()) is not None:
         print(f"The engine is running (process {pid}).")
+        if flags:
+            print(f"It keeps the options that it has; for {' '.join(flags)} stop it first: sudo make stop")
         return 0
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as news:
         news.bind(f"{folder}/notify")

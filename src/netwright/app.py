@@ -22,6 +22,7 @@ from netwright.api.server import Server
 from netwright.api.translate.containers import Shown
 from netwright.config import Config
 from netwright.containers.assembly import Services, Settings, assemble
+from netwright.containers.cgroups import remove_parent
 from netwright.containers.files import HOSTNAME, HOSTS, RESOLV_CONF, NameSettings, NetworkFiles
 from netwright.containers.layout import Layout
 from netwright.containers.processes import become_reaper
@@ -234,6 +235,7 @@ class Engine:
         self._with.host.close()
         self._with.store.close()
         self._remove_files()
+        remove_parent()
 
     def _remove_files(self) -> None:
         """Remove what the engine keeps in both roots; whatever else lies there is not its own and stays."""

@@ -267,8 +267,10 @@ class NetworkEngine:
             self._firewall.use(self._settings.backend(guarded))
 
     async def uninstall(self) -> None:
-        """Take everything of ours from the machine: stacks, networks, rules, ports, switches. Reports all failures."""
-        self._restore_memory()
+        """After `start`, take everything of ours from the machine: stacks, networks, rules, ports, switches.
+
+        Reports all failures.
+        """
         failures: list[BaseException] = []
         for sandbox in self.sandboxes.list():
             try:
