@@ -5,7 +5,7 @@ import logging
 import secrets
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from netwright.api.routes.events import EventRoutes
 from netwright.api.routes.executions import ExecutionRoutes
 from netwright.api.routes.images import ImageRoutes
 from netwright.api.routes.networks import NetworkRoutes
+from netwright.api.routes.publishing import PublishingRoutes
 from netwright.api.routes.system import About, SystemBackends, SystemRoutes
 from netwright.api.routes.volumes import VolumeRoutes
 from netwright.api.server import Server
@@ -117,6 +118,7 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
         ip_forward=config.ip_forward,
         guard_forwarding=not config.ip_forward_no_drop,
         direct_routing=config.allow_direct_routing,
+        publish_from=config.publish_from,
         lenient_options=config.lenient_network_options,
         names=NameRules(servers=config.dns, options=config.dns_opts, host=config.host_gateway_ips),
     )
@@ -274,6 +276,7 @@ class Engine:
             *ImageRoutes(services.images).routes(),
             *VolumeRoutes(services.volumes).routes(),
             *networks.routes(),
+            *PublishingRoutes(services.containers, network.sandboxes).routes(),
             *absent_routes(),
         ]
         return Server(routes, self._with.metrics).runner(shutdown_timeout=shutdown_timeout)
@@ -295,6 +298,9 @@ class Engine:
             attachments, key = (), ""
         paths = self._files.paths(container.joins or container.id)
         exposed = attachments[0].sandbox.exposed if attachments and not container.joins else container.config.exposed
+        if attachments and not container.joins:
+            # What is published may have changed since the container was made: the stack knows.
+            container = replace(container, host=replace(container.host, ports=attachments[0].sandbox.ports))
         published = tuple(request.port for request in container.host.ports)
         return Shown(
             container=container,

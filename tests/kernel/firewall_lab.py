@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 
 from netwright.firewall.api import Backend, FirewallSettings, Listings
-from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent
+from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent, SourcesIntent
 from netwright.firewall.iptables import IptablesBackend
 from netwright.firewall.nftables import NftablesBackend
 from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction, Op
@@ -35,6 +35,7 @@ from netwright.kernel.nft import Nft
 from netwright.kernel.nft_elements import NftElements
 from netwright.model.addressing import IPAddress, Mac
 from netwright.model.ports import Protocol
+from netwright.model.sources import Sources
 
 WAN = {4: "192.0.2.1", 6: "2001:db8::1"}
 SECOND = {4: "192.0.2.2", 6: "2001:db8::2"}
@@ -157,6 +158,21 @@ class Container(Place):
             to_address=self.address(version),
             to_first=to_first,
             mode=self.bridge.mode,
+        )
+
+    def limit(
+        self, address: str, first: int, sources: str, *, count: int = 1, protocol: Protocol = Protocol.TCP
+    ) -> SourcesIntent:
+        """Return who may connect to ports at an address of the host's, or at the container's own where it is routed."""
+        return SourcesIntent(
+            network=self.bridge.name,
+            bridge=self.bridge.name,
+            protocol=protocol,
+            host_ip=ip_address(address),
+            first=first,
+            last=first + count - 1,
+            sources=Sources.parse([sources]),
+            routed=self.bridge.mode is GatewayMode.ROUTED,
         )
 
 

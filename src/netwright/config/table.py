@@ -13,6 +13,7 @@ from pathlib import Path
 from netwright.config import values as v
 from netwright.config.option import METADATA, Group, Option, Shape, foreign, many, one, switch
 from netwright.model.addressing import ANY_IPV4, IPAddress
+from netwright.model.sources import EVERYBODY, Sources
 
 G = Group
 
@@ -119,6 +120,14 @@ class Config:
     ipv6: bool = switch("--ipv6", False, G.BRIDGE, "give the default bridge IPv6")
     icc: bool = switch("--icc", True, G.BRIDGE, "let its containers talk to each other; false: only by --link")
     ip: IPAddress = one("--ip", v.ADDRESS, ANY_IPV4, G.BRIDGE, "host address of ports that are published without one")
+    publish_from: Sources = one(
+        "--publish-from",
+        v.SOURCES,
+        EVERYBODY,
+        G.FIREWALL,
+        "who may connect to ports that are published without saying: any, host, lan, addresses, prefixes, ranges",
+        shown="any",
+    )
     ip_masq: bool = switch("--ip-masq", True, G.BRIDGE, "hide its containers' addresses from the outside")
     mtu: int = one(
         "--mtu", v.number("invalid default MTU", low=68, high=65_535), 1500, G.BRIDGE, "largest packet in bytes"

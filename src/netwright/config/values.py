@@ -24,6 +24,7 @@ from typing import TypeVar
 from netwright.config.option import Kind
 from netwright.errors import InvalidInput
 from netwright.model.addressing import IPAddress, IPNetwork, parse_address
+from netwright.model.sources import Sources
 
 T = TypeVar("T")
 
@@ -235,6 +236,13 @@ def _json_network_options(value: object) -> tuple[NetworkOption, ...]:
     return tuple(found)
 
 
+def _sources(text: str) -> Sources:
+    try:
+        return Sources.parse([text])
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+
+
 def _label(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
@@ -285,6 +293,7 @@ ADDRESS = reads("ip", _address)
 ADDRESS4 = reads("ip", _address4)
 ADDRESS6 = reads("ip", _address6)
 SERVER = reads("ip", _server)
+SOURCES = reads("who,...", _sources)
 SEARCH = reads("domain", _search)
 INTERFACE4 = reads("cidr", _interface4)
 INTERFACE6 = reads("cidr", _interface6)

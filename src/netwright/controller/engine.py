@@ -11,6 +11,7 @@ from netwright.controller.firewall import Firewall
 from netwright.controller.forwarding import Forwarding
 from netwright.controller.healing import Healing, HealingCollaborators
 from netwright.controller.ipam_plugins import IpamPlugins
+from netwright.controller.lan import Lan
 from netwright.controller.leases import Leases
 from netwright.controller.names import NameRules
 from netwright.controller.neighbours import Neighbours
@@ -44,6 +45,7 @@ from netwright.ipam.subnets import Source
 from netwright.model.addressing import IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Network
+from netwright.model.sources import EVERYBODY, Sources
 from netwright.plugins.api import NoPlugins, Plugins
 from netwright.publish.allocate import HostPorts, RelayPolicy
 from netwright.store.api import Store
@@ -72,6 +74,7 @@ class EngineSettings:
     ip_forward: bool = True
     guard_forwarding: bool = True
     direct_routing: bool = False
+    publish_from: Sources = EVERYBODY
     lenient_options: bool = False
     names: NameRules = field(default_factory=NameRules)
     """Where it says nothing of the host's addresses, those of the default bridge are meant."""
@@ -120,7 +123,9 @@ class NetworkEngine:
         relays = RelayPolicy(
             always4=firewall.proxied or not firewall.ipv4, always6=firewall.proxied or not firewall.ipv6
         )
-        self._publishing = Publishing(ports, self._drivers, relays=relays, host_has_ipv6=host_has_ipv6)
+        self._publishing = Publishing(
+            ports, self._drivers, relays=relays, host_has_ipv6=host_has_ipv6, sources=settings.publish_from
+        )
         self._reservations = Reservations(self._addressing, self._drivers)
         means = Means(self._drivers, relays, self._name_rules)
         self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
@@ -156,6 +161,8 @@ class NetworkEngine:
         )
         self.sandboxes = Sandboxes(self._collaborators)
         self._finding = Afterwards(self.sandboxes.be_found, "neighbours may not find containers of routed networks")
+
+        self._lan = Lan(links, host, self._firewall)
         self.healing = Healing(
             HealingCollaborators(
                 state=self._state,
@@ -173,6 +180,7 @@ class NetworkEngine:
     def hear(self, notice: Notice) -> None:
         """Take notice of what happened on the machine; nothing is awaited."""
         self.overlaps.hear(notice)
+        self._lan.hear(notice)
         self.healing.hear(notice)
         if self._collaborators.neighbours.are_concerned(notice):
             self._finding.soon()
@@ -181,6 +189,7 @@ class NetworkEngine:
         """Stop what is under way in the background; the machine stays as it is."""
         self._ipam_plugins.close()
         self.overlaps.close()
+        self._lan.close()
         self.healing.close()
         self._finding.close()
 
@@ -210,6 +219,7 @@ class NetworkEngine:
         await predefined.check()
         await settle(self._store, self._host, self._settings.backend_name, self._backends())
         await self._note_forwarding()
+        await self._lan.learn()
         await self._restoration().run()
         if self._settings.ip_forward:
             await self._forwarding.switch_on()

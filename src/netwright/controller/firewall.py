@@ -13,7 +13,7 @@ from netwright.drivers.api import Driver
 from netwright.errors import SystemFailure
 from netwright.firewall import forward_guard
 from netwright.firewall.api import Backend, Damage, Listings
-from netwright.firewall.intent import Intent
+from netwright.firewall.intent import Intent, LanIntent
 from netwright.firewall.shared_chains import table_of
 from netwright.host.notices import Place
 from netwright.host.ops import NftTransaction
@@ -30,6 +30,8 @@ class Firewall:
         self._drivers = drivers
         self._host = host
         self._lock = SharedLock()
+        self.lan: tuple[LanIntent, ...] = ()
+        """The networks that this host is directly on, as the firewall knows them."""
 
     def use(self, backend: Backend) -> None:
         """Render through another backend from the next installation on."""
@@ -47,7 +49,19 @@ class Firewall:
             if self._state.sandboxes[endpoint.sandbox].open:
                 network = self._state.networks[endpoint.network]
                 wanted.extend(self._drivers[network.driver].endpoint_intents(network, endpoint))
-        return wanted
+        return [*wanted, *self.lan]
+
+    async def follow(self, lan: tuple[LanIntent, ...]) -> None:
+        """Let the host be directly on other networks."""
+        if lan == self.lan:
+            return
+        async with self._lock.alone():
+            before, self.lan = self.lan, lan
+            try:
+                await self._host.do(self._backend.change(add=lan, remove=before))
+            except BaseException:
+                self.lan = before
+                raise
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[Backend]:

@@ -15,6 +15,7 @@ from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Sandbox
 from netwright.model.ports import Port, PortBinding
+from netwright.model.sources import EVERYBODY, Sources
 from netwright.publish.allocate import HostPorts, Reach, RelayPolicy, Wish, opened, preferred_number, wishes
 
 log = logging.getLogger(__name__)
@@ -24,9 +25,16 @@ class Publishing:
     """Grants host ports to endpoints, and knows which are granted."""
 
     def __init__(
-        self, ports: HostPorts, drivers: Mapping[str, Driver], *, relays: RelayPolicy, host_has_ipv6: bool
+        self,
+        ports: HostPorts,
+        drivers: Mapping[str, Driver],
+        *,
+        relays: RelayPolicy,
+        host_has_ipv6: bool,
+        sources: Sources = EVERYBODY,
     ) -> None:
         self._ports = ports
+        self._sources = sources
         self._drivers = drivers
         self._host_has_ipv6 = host_has_ipv6
         self.relays = relays
@@ -67,7 +75,7 @@ class Publishing:
             number = await self._hold(attempt, sandbox, wish, numbers, held)
             for address in wish.addresses:
                 endpoint = _carrier(gateways, address)
-                granted[endpoint.id].append(PortBinding(wish.port, address, number))
+                granted[endpoint.id].append(PortBinding(wish.port, address, number, wish.sources))
                 self._ports.put(endpoint.id, sandbox.name, granted[endpoint.id])
         for item in after:
             granted[item.endpoint.id].extend(self._opened_directly(sandbox, item))
@@ -88,6 +96,7 @@ class Publishing:
             routed4=self._is_routed(gateways, 4),
             routed6=self._is_routed(gateways, 6),
             host6=self._host_has_ipv6,
+            sources=self._sources,
         )
         return wishes(sandbox.ports, sandbox.exposed, publish_all=sandbox.publish_all, reach=reach)
 
@@ -109,9 +118,11 @@ class Publishing:
             if address is not None and not network.internal and driver.is_routed(network, version)
         ]
         return [
-            PortBinding(port, ANY_IPV4 if version == 4 else ANY_IPV6, 0)
+            PortBinding(port, ANY_IPV4 if version == 4 else ANY_IPV6, 0, self._sources if sources is None else sources)
             for version in routed
-            for port in opened(sandbox.ports, sandbox.exposed, version, publish_all=sandbox.publish_all)
+            for port, sources in opened(
+                sandbox.ports, sandbox.exposed, version, publish_all=sandbox.publish_all
+            ).items()
         ]
 
     async def _hold(

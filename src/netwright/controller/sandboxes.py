@@ -43,6 +43,8 @@ from netwright.host.protocol import Host, transaction
 from netwright.host.uncancelled import to_the_end
 from netwright.model.names import Id, new_id
 from netwright.model.network import Endpoint, EndpointSpec, Network, Sandbox, SandboxKind
+from netwright.model.ports import PortRequest
+from netwright.publish import edits
 
 HOST_NAMESPACE = "/proc/1/ns/net"
 
@@ -177,7 +179,8 @@ class Sandboxes:
         async with self._with.firewall.changing() as firewall:
             try:
                 async with transaction(self._with.host) as attempt:
-                    granted = await self._with.publishing.grant(attempt, row, before or after, after)
+                    wish = replace(becomes, open=row.open)
+                    granted = await self._with.publishing.grant(attempt, wish, before or after, after)
                     change = await self._difference(before, granted, self.path(row.id))
                     rows: list[Row] = [becomes, *(item.endpoint for item in granted)]
                     rules = firewall.change(add=change.add, remove=change.remove)
@@ -349,6 +352,34 @@ class Sandboxes:
         failures = await carry_out_all(self._with.host, leftovers)
         await self._with.reservations.release(leaving.endpoint)
         await self._report(row, [leaving] if row.open else (), failures)
+
+    async def publish(self, sandbox: Id, ports: Sequence[PortRequest]) -> None:
+        """Publish more ports, live where the stack is open."""
+        async with self._locks.holding(sandbox):
+            row = self._state.sandbox(sandbox)
+            await self._republish(row, edits.added(row.ports, ports))
+
+    async def unpublish(self, sandbox: Id, ports: Sequence[PortRequest]) -> None:
+        """Publish some ports no more, live where the stack is open."""
+        async with self._locks.holding(sandbox):
+            row = self._state.sandbox(sandbox)
+            granted = [binding for item in self.attachments(sandbox) for binding in item.endpoint.bindings]
+            await self._republish(row, edits.removed(row.ports, ports, granted, row.name))
+
+    async def _republish(self, row: Sandbox, ports: tuple[PortRequest, ...]) -> None:
+        """Let other ports be published: the same step as any other, from one shape to another."""
+        if row.kind is SandboxKind.HOST:
+            raise InvalidInput(
+                f"{row.name} uses the host's network: its ports are the host's, and none needs publishing"
+            )
+        becomes = replace(row, ports=ports)
+        if not row.open:
+            await self._state.commit(put=[becomes])
+            return
+        before = self.attachments(row.id)
+        change = await self._step(row, becomes, before, before)
+        for failure in await to_the_end(carry_out_all(self._with.host, change.released)):
+            log.error("%s still holds a port that it gave up: %s", row.name, failure)
 
     async def _reshape(self, row: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment]) -> Change:
         """Step from one shape to another: rows, and the machine where the stack is open."""

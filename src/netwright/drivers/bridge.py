@@ -9,7 +9,7 @@ from netwright.drivers.api import Capabilities, Driver
 from netwright.drivers.bridge_options import BRIDGE_OPTIONS, BridgeOptions
 from netwright.drivers.endpoint_options import sysctl_ops
 from netwright.errors import Forbidden, InvalidInput
-from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent
+from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent, SourcesIntent
 from netwright.host.ops import (
     AddAddress,
     AddBridge,
@@ -218,7 +218,8 @@ class BridgeDriver(Driver):
             )
             for address in endpoint_interfaces(endpoint)
         ]
-        return [*addresses, *_port_intents(network, endpoint, options)]
+        ports = _port_intents(network, endpoint, options)
+        return [*addresses, *ports, *_sources_intents(network, endpoint, options)]
 
 
 def _mac(endpoint: Endpoint) -> Mac:
@@ -249,6 +250,32 @@ def gateway_interfaces(network: Network, options: BridgeOptions) -> list[IPInter
         and options.mode(pool.subnet.version) is not GatewayMode.ISOLATED
         and not (pool.subnet.version == 4 and options.inhibit_ipv4)
     ]
+
+
+def _sources_intents(network: Network, endpoint: Endpoint, options: BridgeOptions) -> list[SourcesIntent]:
+    """Return one intent for each granted binding that only some may use, whoever carries it."""
+    intents = []
+    for binding in endpoint.bindings:
+        if binding.sources.any:
+            continue
+        routed = not binding.host_port
+        own = endpoint.ipv4 if binding.host_ip.version == 4 else endpoint.ipv6
+        if routed and own is None:
+            continue
+        number = binding.host_port or binding.port.number
+        intents.append(
+            SourcesIntent(
+                network=network.id,
+                bridge=options.name,
+                protocol=binding.port.protocol,
+                host_ip=own.ip if routed and own is not None else binding.host_ip,
+                first=number,
+                last=number,
+                sources=binding.sources,
+                routed=routed,
+            )
+        )
+    return intents
 
 
 def _port_intents(network: Network, endpoint: Endpoint, options: BridgeOptions) -> list[PortIntent]:

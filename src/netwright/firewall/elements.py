@@ -2,53 +2,42 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from itertools import groupby
 
 from netwright.firewall import forward_guard
+from netwright.firewall.element import Element, element, runs
 from netwright.firewall.intent import (
     EndpointIntent,
     GatewayMode,
     Intent,
+    LanIntent,
     LinkIntent,
     NetworkIntent,
     PortIntent,
+    SourcesIntent,
 )
-from netwright.host.elements import Item, Name, Octets, Part, Ports, SetChange, Verb
+from netwright.firewall.sources import source_elements
+from netwright.host.elements import Name, Octets, Part, Ports, SetChange, Verb
 from netwright.host.ops import ChangeElements
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """An element of a set or map.
-
-    `family` tells its table: ours of the families inet and bridge, or `guard` for the one that engines share.
-    """
-
-    family: str
-    set: str
-    item: Item
-
-    def __str__(self) -> str:
-        return str(self.item)
-
-
 def elements_of(intents: Iterable[Intent]) -> set[Element]:
     """Return all elements of these intents, each once however many want it."""
     wanted = list(intents)
-    single = {element for intent in wanted if not isinstance(intent, PortIntent) for element in _elements(intent)}
-    return single.union(_ports(intent for intent in wanted if isinstance(intent, PortIntent)))
+    single = {one for intent in wanted for one in _elements(intent)}
+    ports = _ports(intent for intent in wanted if isinstance(intent, PortIntent))
+    return single.union(ports, source_elements(intent for intent in wanted if isinstance(intent, SourcesIntent)))
 
 
 def changes(verb: Verb, table: str, elements: Iterable[Element]) -> list[SetChange]:
     """Return one change for each set or map that is touched, the same whatever the order of the elements."""
-    ordered = sorted(elements, key=lambda element: (element.family, element.set, str(element)))
+    ordered = sorted(elements, key=lambda one: (one.family, one.set, str(one)))
     return [
-        SetChange(verb, *_place(family, table), name, tuple(element.item for element in group))
-        for (family, name), group in groupby(ordered, key=lambda element: (element.family, element.set))
+        SetChange(verb, *_place(family, table), name, tuple(one.item for one in group))
+        for (family, name), group in groupby(ordered, key=lambda one: (one.family, one.set))
     ]
 
 
@@ -75,7 +64,7 @@ def transition(table: str, old: set[Element], new: set[Element]) -> list[ChangeE
     return [ChangeElements(changes=forth, undo=back)]
 
 
-def _elements(intent: NetworkIntent | EndpointIntent | LinkIntent) -> Iterator[Element]:
+def _elements(intent: Intent) -> Iterable[Element]:
     match intent:
         case NetworkIntent():
             return _network(intent)
@@ -83,52 +72,52 @@ def _elements(intent: NetworkIntent | EndpointIntent | LinkIntent) -> Iterator[E
             return _endpoint(intent)
         case LinkIntent():
             return _link(intent)
-
-
-def _element(family: str, name: str, *key: Part, to: tuple[Part, ...] = ()) -> Element:
-    return Element(family, name, Item(key, to))
+        case LanIntent(version=version, networks=networks):
+            return [element("inet", f"lan{version}", network) for network in networks]
+        case PortIntent() | SourcesIntent():  # many of these are rendered together
+            return ()
 
 
 def _network(intent: NetworkIntent) -> Iterator[Element]:
     version, bridge, subnet = intent.subnet.version, Name(intent.bridge), intent.subnet
-    yield _element("inet", "bridges", bridge)
-    yield _element("guard", "bridges", bridge)
-    yield _element("inet", "same", bridge, bridge)
-    yield _element("inet", f"own{version}", bridge, subnet)
+    yield element("inet", "bridges", bridge)
+    yield element("guard", "bridges", bridge)
+    yield element("inet", "same", bridge, bridge)
+    yield element("inet", f"own{version}", bridge, subnet)
     if intent.internal:
-        yield _element("inet", "internal", bridge)
+        yield element("inet", "internal", bridge)
         return
     if intent.mode is GatewayMode.NAT and not intent.direct:
-        yield _element("inet", f"guarded{version}", subnet)
+        yield element("inet", f"guarded{version}", subnet)
         for name in intent.trusted:
-            yield _element("inet", f"trusted{version}", Name(name), subnet)
+            yield element("inet", f"trusted{version}", Name(name), subnet)
     if intent.mode is GatewayMode.NAT_UNPROTECTED:
-        yield _element("inet", f"unprotected{version}", bridge)
+        yield element("inet", f"unprotected{version}", bridge)
     if intent.mode is GatewayMode.ROUTED:
-        yield _element("inet", f"routed{version}", bridge)
+        yield element("inet", f"routed{version}", bridge)
     elif intent.masquerade:
         yield _masqueraded(intent, subnet)
 
 
 def _masqueraded(intent: NetworkIntent, subnet: IPv4Network | IPv6Network) -> Element:
     if intent.snat_to is not None:
-        return _element("inet", f"source{subnet.version}", subnet, to=(intent.snat_to,))
-    return _element("inet", f"masqueraded{subnet.version}", subnet)
+        return element("inet", f"source{subnet.version}", subnet, to=(intent.snat_to,))
+    return element("inet", f"masqueraded{subnet.version}", subnet)
 
 
 def _endpoint(intent: EndpointIntent) -> Iterator[Element]:
     version, port = intent.address.version, Name(intent.port)
-    yield _element("bridge", "ports", port)
-    yield _element("bridge", "macs", port, intent.mac)
-    yield _element("bridge", f"senders{version}", port, intent.address)
+    yield element("bridge", "ports", port)
+    yield element("bridge", "macs", port, intent.mac)
+    yield element("bridge", f"senders{version}", port, intent.address)
     if version == 6:
-        yield _element("bridge", "targets6", port, Octets(intent.address.packed))
+        yield element("bridge", "targets6", port, Octets(intent.address.packed))
     if intent.icc:
         return
-    yield _element("bridge", "alone", port)
+    yield element("bridge", "alone", port)
     # Where strangers may come directly, so may other networks: only translated addresses can be told from direct ones.
     if intent.mode is GatewayMode.NAT and not intent.direct:
-        yield _element("bridge", f"apart{version}", intent.address)
+        yield element("bridge", f"apart{version}", intent.address)
 
 
 def _ports(intents: Iterable[PortIntent]) -> Iterator[Element]:
@@ -150,11 +139,11 @@ def _ports(intents: Iterable[PortIntent]) -> Iterator[Element]:
         else:
             yield from _shifted(intent)
     for (address, protocol), ports in opened.items():
-        for first, last in _runs(ports):
+        for first, last in runs(ports):
             name = "open" if first == last else "openrange"
-            yield _element("inet", f"{name}{address.version}", address, protocol, Ports(first, last))
+            yield element("inet", f"{name}{address.version}", address, protocol, Ports(first, last))
     for (host_ip, protocol, to), ports in kept.items():
-        for first, last in _runs(ports):
+        for first, last in runs(ports):
             # The target's number must be named for one port and cannot be for a range, which keeps its numbers.
             target = (to, Ports.one(first)) if first == last else (to,)
             yield from _translation(host_ip, protocol, Ports(first, last), target)
@@ -171,20 +160,13 @@ def _translation(host_ip: IPAddress, protocol: Protocol, run: Ports, target: tup
     """Return the map entry for a run of host ports, and the guard of a loopback address."""
     suffix = "" if run.first == run.last else "range"
     if host_ip.is_unspecified:
-        yield _element("inet", f"any{suffix}{host_ip.version}", protocol, run, to=target)
+        yield element("inet", f"any{suffix}{host_ip.version}", protocol, run, to=target)
         return
-    yield _element("inet", f"{suffix or 'exact'}{host_ip.version}", host_ip, protocol, run, to=target)
+    yield element("inet", f"{suffix or 'exact'}{host_ip.version}", host_ip, protocol, run, to=target)
     if host_ip.is_loopback and host_ip.version == 4:  # the kernel itself takes no packet to ::1 from a wire
-        yield _element("inet", f"loopback{suffix}", host_ip, protocol, run)
-
-
-def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of each run of consecutive numbers."""
-    for _, members in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):
-        run = [number for _, number in members]
-        yield run[0], run[-1]
+        yield element("inet", f"loopback{suffix}", host_ip, protocol, run)
 
 
 def _link(intent: LinkIntent) -> Iterator[Element]:
     key = (intent.parent, intent.child, intent.protocol, Ports.one(intent.port))
-    yield _element("bridge", f"links{intent.parent.version}", *key)
+    yield element("bridge", f"links{intent.parent.version}", *key)

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from netwright.model.addressing import IPAddress, Mac
 from netwright.model.ports import Protocol
+from netwright.model.sources import Sources
 
 
 class GatewayMode(StrEnum):
@@ -112,4 +113,40 @@ class LinkIntent:
         return self.parent.version
 
 
-Intent = NetworkIntent | EndpointIntent | PortIntent | LinkIntent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcesIntent:
+    """Only some may connect to a run of published ports, whatever carries their packets on from here.
+
+    `host_ip` unspecified stands for every address of the host. Where a network is routed it is the container's own
+    address, and the ports are the container's: neighbours on its bridge are not strangers there.
+    """
+
+    network: str
+    bridge: str
+    protocol: Protocol
+    host_ip: IPAddress
+    first: int
+    last: int
+    sources: Sources
+    routed: bool = False
+
+    @property
+    def version(self) -> int:
+        """The IP version, 4 or 6."""
+        return self.host_ip.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanIntent:
+    """Which prefixes this host is directly on, of one family: what `lan` means in `Sources`. They do not overlap."""
+
+    version: int
+    networks: tuple[IPv4Network | IPv6Network, ...]
+
+    @property
+    def bridge(self) -> str:
+        """No bridge of ours."""
+        return ""
+
+
+Intent = NetworkIntent | EndpointIntent | PortIntent | LinkIntent | SourcesIntent | LanIntent

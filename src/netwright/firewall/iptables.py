@@ -7,8 +7,9 @@ filter: the guards first, and last the table whose chains tell which bridges are
 crash in between still knows what to clear away.
 
 What iptables cannot say, or only by the leave of a sysctl that is not ours, stands in small nftables tables beside it:
-who may send what inside a bridge, that containers do not reach the host's loopback, and that the host is a router for
-nobody else where it was us who switched forwarding on. The policy of FORWARD is therefore not touched, unlike Docker's.
+who may send what inside a bridge, who may connect to a published port, that containers do not reach the host's
+loopback, and that the host is a router for nobody else where it was us who switched forwarding on. So the policy of
+FORWARD is not touched, unlike Docker's.
 """
 
 from collections import Counter
@@ -19,13 +20,14 @@ from netwright.firewall import forward_guard
 from netwright.firewall.api import Damage, FirewallSettings, Listings
 from netwright.firewall.docker_user import CHAIN as DOCKER_USER
 from netwright.firewall.docker_user import has_chain
-from netwright.firewall.elements import Element, changes, elements_of, removal, transition
+from netwright.firewall.element import Element
+from netwright.firewall.elements import changes, elements_of, removal, transition
 from netwright.firewall.intent import Intent
 from netwright.firewall.layer2 import bridge_table
 from netwright.firewall.mending import shared_table
 from netwright.firewall.rules import Rule, rules_of
 from netwright.firewall.shared_chains import SharedChains, table_of
-from netwright.firewall.skeleton import guard_table
+from netwright.firewall.skeleton import BESIDE, guard_table
 from netwright.host.elements import Verb
 from netwright.host.ops import IptablesTransaction, NftTransaction, Op
 from netwright.host.queries import IptablesRules
@@ -158,9 +160,9 @@ class IptablesBackend:
         return rules_of((i for i in intents if i.version == version), proxied=self._settings.proxied)
 
     def _beside(self, intents: Iterable[Intent]) -> set[Element]:
-        """Return the elements of the nftables tables: all of the bridge family, and the bridges' names."""
+        """Return the elements of the nftables tables that stand beside."""
         elements = elements_of(intent for intent in intents if intent.version in self._versions)
-        return {element for element in elements if element.family == "bridge" or element.set == "bridges"}
+        return {element for element in elements if element.family != "inet" or element.set in BESIDE}
 
     def _entrances(self, version: int) -> list[Rule]:
         """Return the jumps into our chains; the last is put first, so DOCKER-USER leads."""

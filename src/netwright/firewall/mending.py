@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from netwright.firewall import forward_guard
 from netwright.firewall.api import Damage, FirewallSettings
-from netwright.firewall.elements import Element, changes
+from netwright.firewall.element import Element
+from netwright.firewall.elements import changes
 from netwright.host.elements import Verb
 from netwright.host.ops import NftTransaction
 

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from netwright.firewall import docker_user, forward_guard
 from netwright.firewall.api import Damage, FirewallSettings, Listings
-from netwright.firewall.elements import Element, changes, elements_of, removal, transition
+from netwright.firewall.element import Element
+from netwright.firewall.elements import changes, elements_of, removal, transition
 from netwright.firewall.intent import Intent
 from netwright.firewall.layer2 import bridge_table
 from netwright.firewall.mending import shared_table

@@ -7,9 +7,11 @@ from netwright.firewall.intent import (
     EndpointIntent,
     GatewayMode,
     Intent,
+    LanIntent,
     LinkIntent,
     NetworkIntent,
     PortIntent,
+    SourcesIntent,
 )
 
 
@@ -40,6 +42,8 @@ def _rules(intent: Intent, *, proxied: bool) -> Iterator[Rule]:
             return _port(intent, proxied=proxied)
         case LinkIntent():
             return _link(intent)
+        case SourcesIntent() | LanIntent():  # Docker has no rule for these: they stand beside, in nftables
+            return iter(())
 
 
 def _filter(chain: str, text: str, *, first: bool = False) -> Rule:

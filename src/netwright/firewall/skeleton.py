@@ -6,6 +6,7 @@ the order of the kernel's hooks:
 
     prerouting  -300   loopback addresses are not reached from a bridge (before connection tracking, so replies pass)
     prerouting  -150   container addresses are not reached directly (after tracking, so replies are known; before NAT)
+    prerouting, output -110   only some may connect to some ports (`firewall.sources`)
     prerouting, output -100   published ports are translated
     forward        0   what may enter and leave the bridges
     postrouting  100   source addresses on the way out, and of neighbours that meet through the host
@@ -16,6 +17,7 @@ on the side where they are always set: never `iifname` in postrouting, which br_
 
 # ruff: noqa: E501 - a rule is one line to nftables
 
+from netwright.firewall import sources
 from netwright.firewall.api import FirewallSettings
 
 _SETS = """
@@ -84,7 +86,7 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
     relayed = '\t\tip daddr 127.0.0.0/8 return comment "served by the relay"\n' if settings.proxied else ""
     return f"""table inet {name} {{
 {_SETS.strip(chr(10))}
-{_both(_FAMILY_SETS)}
+{_both(_FAMILY_SETS)}{sources.declared()}
 	chain loopback-guard {{
 		type filter hook prerouting priority -300; policy accept;
 		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
@@ -97,6 +99,7 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 		ct direction reply accept comment "replies"
 {_both(_DIRECT)}	}}
 
+{sources.chains()}
 	chain from-outside {{
 		type nat hook prerouting priority -100; policy accept;
 		fib daddr type local jump published
@@ -143,10 +146,17 @@ def guard_table(name: str) -> str:
     """Return the table of the inet family that stands beside Docker's chains in iptables: what those lack."""
     return f"""table inet {name} {{
 	set bridges {{ type ifname; }}
-
+	set own4 {{ type ifname . ipv4_addr; flags interval; }}
+	set own6 {{ type ifname . ipv6_addr; flags interval; }}
+{sources.declared()}
 	chain loopback-guard {{
 		type filter hook prerouting priority -300; policy accept;
 		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
 	}}
-}}
+
+{sources.chains()}}}
 """
+
+
+BESIDE = frozenset(("bridges", "own4", "own6")) | sources.SETS
+"""The sets of the table that stands beside Docker's chains."""

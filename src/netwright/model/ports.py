@@ -1,10 +1,11 @@
 """Ports: what is asked for (`PortRequest`), what is granted (`PortBinding`)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from netwright.errors import InvalidInput
 from netwright.model.addressing import IPAddress
+from netwright.model.sources import EVERYBODY, Sources
 
 _MOST_DIGITS = 16
 """Of a port number, with leading zeros; what is longer is not even converted."""
@@ -40,22 +41,27 @@ class PortRequest:
     """A wish to publish one port of a container.
 
     `host_ip` None means the network's default binding address. `first` and `last` bound the host port; both 0 mean that
-    any free port will do.
+    any free port will do. `sources` are those who may connect; None means the engine's default.
     """
 
     port: Port
     host_ip: IPAddress | None = None
     first: int = 0
     last: int = 0
+    sources: Sources | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PortBinding:
-    """A granted publication: this host address and port lead to that port of the endpoint."""
+    """A granted publication: this host address and port lead to that port of the endpoint, for these sources.
+
+    It is the same one whoever may connect: `sources` have no part in comparisons.
+    """
 
     port: Port
     host_ip: IPAddress
     host_port: int
+    sources: Sources = field(default=EVERYBODY, compare=False)
 
 
 def parse_protocol(text: str) -> Protocol:

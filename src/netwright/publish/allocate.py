@@ -17,6 +17,7 @@ from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Endpoint
 from netwright.model.ports import Port, PortBinding, PortRequest, Protocol
+from netwright.model.sources import EVERYBODY, Sources
 
 _PROTOCOLS = tuple(Protocol)
 _ANY: Mapping[int, IPAddress] = {4: ANY_IPV4, 6: ANY_IPV6}
@@ -33,6 +34,7 @@ class Wish:
     addresses: tuple[IPAddress, ...]
     first: int = 0
     last: int = 0
+    sources: Sources = EVERYBODY
 
     @property
     def fixed(self) -> bool:
@@ -46,7 +48,8 @@ class Reach:
 
     `default` is the host's address for requests that name none; `default6` that for IPv6, where its gateway is on
     another network. `endpoint4` and `endpoint6` say what the endpoint has; `routed4` and `routed6` that it is reached
-    at its own addresses, so that the host's have no part in it. `host6` says whether the host speaks IPv6.
+    at its own addresses, so that the host's have no part in it. `host6` says whether the host speaks IPv6. `sources`
+    are those who may connect where a request names none.
     """
 
     default: IPAddress = ANY_IPV4
@@ -56,6 +59,7 @@ class Reach:
     routed4: bool = False
     routed6: bool = False
     host6: bool = True
+    sources: Sources = EVERYBODY
 
 
 def wishes(requests: Sequence[PortRequest], exposed: Sequence[Port], *, publish_all: bool, reach: Reach) -> list[Wish]:
@@ -63,25 +67,30 @@ def wishes(requests: Sequence[PortRequest], exposed: Sequence[Port], *, publish_
 
     Requests that differ in nothing but the host's address are one wish. Raises InvalidInput for port 0 of a container.
     """
-    groups: dict[tuple[Port, int, int], list[IPAddress]] = {}
+    groups: dict[tuple[Port, int, int, Sources], list[IPAddress]] = {}
     for request in _asked(requests, exposed, publish_all=publish_all):
         if request.port.number == 0:
             raise InvalidInput("invalid container port 0: a container's port is between 1 and 65535")
         addresses = _addresses(request, reach)
         if addresses:
-            groups.setdefault((request.port, request.first, request.last), []).extend(addresses)
+            sources = reach.sources if request.sources is None else request.sources
+            groups.setdefault((request.port, request.first, request.last, sources), []).extend(addresses)
     found = [
-        Wish(port=port, addresses=_without_covered(addresses), first=first, last=last)
-        for (port, first, last), addresses in groups.items()
+        Wish(port=port, addresses=_without_covered(addresses), first=first, last=last, sources=sources)
+        for (port, first, last, sources), addresses in groups.items()
     ]
     return sorted(found, key=_order)
 
 
-def opened(requests: Sequence[PortRequest], exposed: Sequence[Port], version: int, *, publish_all: bool) -> list[Port]:
-    """Return the ports to open where endpoints are reached at their own addresses; host ports mean nothing there."""
+def opened(
+    requests: Sequence[PortRequest], exposed: Sequence[Port], version: int, *, publish_all: bool
+) -> dict[Port, Sources | None]:
+    """Return the ports to open, for whom, where endpoints are reached at their own addresses.
+
+    Host ports mean nothing there.
+    """
     wanted = _asked(requests, exposed, publish_all=publish_all)
-    ports = (asked.port for asked in wanted if asked.host_ip is None or asked.host_ip.version == version)
-    return list(dict.fromkeys(ports))
+    return {asked.port: asked.sources for asked in wanted if asked.host_ip is None or asked.host_ip.version == version}
 
 
 def _asked(requests: Sequence[PortRequest], exposed: Sequence[Port], *, publish_all: bool) -> list[PortRequest]:

@@ -360,6 +360,6 @@ def test_where_endpoints_are_reached_directly_all_ports_asked_for_in_the_family_
     other = Port(81, TCP)
     named = PortRequest(WEB, LOOPBACK6, 8080, 8080)
 
-    assert opened([named, PortRequest(WEB), PortRequest(WEB)], [other], 4, publish_all=False) == [WEB]
-    assert opened([named], [other], 4, publish_all=True) == [other]
-    assert opened([named], [WEB, other], 6, publish_all=True) == [WEB, other]
+    assert list(opened([named, PortRequest(WEB), PortRequest(WEB)], [other], 4, publish_all=False)) == [WEB]
+    assert list(opened([named], [other], 4, publish_all=True)) == [other]
+    assert list(opened([named], [WEB, other], 6, publish_all=True)) == [WEB, other]

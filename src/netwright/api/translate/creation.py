@@ -7,6 +7,7 @@ from dataclasses import replace
 from netwright.api.translate.endpoints import PREDEFINED, read_endpoint
 from netwright.api.translate.hostconfig import BRIDGE, read_host_config, show_network_mode
 from netwright.api.translate.ports import read_exposed
+from netwright.api.translate.sources import limited
 from netwright.api.versions import ENABLE_IPV4, SEVERAL_ENDPOINTS, STATUS, ApiVersion
 from netwright.api.wire import containers as wire
 from netwright.errors import InvalidInput, NotBuilt
@@ -33,13 +34,15 @@ def read_create(
     if asked.healthcheck is not None and asked.healthcheck.test not in ([], ["NONE"]):
         raise NotBuilt("health checks are not supported: leave the health check out, or use --no-healthcheck")
     host = read_host_config(asked.host_config)
+    config = read_config(asked)
+    host = replace(host, ports=limited(host.ports, config.labels))
     networks = _read_networks(asked, host, version, network_name)
     if networks and show_network_mode(host.network_mode) not in networks:
         # Docker takes the endpoints alone, whatever the mode says: the first of them is what the mode should name.
         host = replace(host, network_mode=next(iter(networks)))
     networks, warnings = _with_container_mac(asked, host, networks, version)
     host, networks, more = _without_interface_sysctls(host, networks, version)
-    request = ContainerRequest(name=name, config=read_config(asked), host=host, networks=networks)
+    request = ContainerRequest(name=name, config=config, host=host, networks=networks)
     return request, [*warnings, *more, *_empty_bindings(asked, version)]
 
 

@@ -48,11 +48,15 @@ TABLE = (
     Entry("create", "run.CREATE", CONTAINERS, "Create a new container", ("container create",)),
     Entry("kill", "states.KILL", CONTAINERS, "Kill one or more running containers", ("container kill",)),
     Entry("port", "port.PORT", CONTAINERS, "List port mappings of a container", ("container port",)),
+    Entry(
+        "publish", "publish.PUBLISH", CONTAINERS, "Publish ports of a container while it runs, or limit who may connect"
+    ),
     Entry("rename", "states.RENAME", CONTAINERS, "Rename a container", ("container rename",)),
     Entry("restart", "states.RESTART", CONTAINERS, "Restart one or more containers", ("container restart",)),
     Entry("rm", "states.RM", CONTAINERS, "Remove one or more containers", ("container rm", "container remove")),
     Entry("start", "start.START", CONTAINERS, "Start one or more stopped containers", ("container start",)),
     Entry("stop", "states.STOP", CONTAINERS, "Stop one or more running containers", ("container stop",)),
+    Entry("unpublish", "publish.UNPUBLISH", CONTAINERS, "Publish ports of a container no more"),
     Entry("wait", "states.WAIT", CONTAINERS, "Wait until containers stop, print their exit codes", ("container wait",)),
     Entry("container inspect", "inspect.CONTAINER", CONTAINERS, "Show everything about containers"),
     Entry("container prune", "prune.CONTAINERS", CONTAINERS, "Remove all stopped containers"),

@@ -3,6 +3,7 @@
 from netwright.frontends.cli.command import Call, Command, Example
 from netwright.frontends.cli.document import items, mapping, text
 from netwright.frontends.cli.failures import CommandFailed
+from netwright.frontends.cli.flags import switch
 from netwright.frontends.cli.ordering import natural
 from netwright.frontends.cli.rows import JSON
 
@@ -10,6 +11,8 @@ from netwright.frontends.cli.rows import JSON
 def _port(call: Call) -> int:
     name, *wanted = call.arguments
     bound = mapping(call.engine.get(f"/containers/{name}/json"), "NetworkSettings", "Ports")
+    if call.values.on("from"):
+        return _with_sources(call, name)
     if call.values.on("json"):
         from netwright.frontends.cli.document import encode
 
@@ -28,6 +31,17 @@ def _port(call: Call) -> int:
     return 0
 
 
+def _with_sources(call: Call, name: str) -> int:
+    """Show who may connect to each port: what Docker has no word for."""
+    lines = [
+        f"{text(port, 'Port')} -> {_host(port)} from {text(port, 'From')}"
+        for port in items(call.engine.get(f"/netwright/containers/{name}/ports"))
+    ]
+    for line in sorted(lines, key=natural):
+        call.console.line(line)
+    return 0
+
+
 def _host(binding: object) -> str:
     fields = binding if isinstance(binding, dict) else {}
     ip = text(fields, "HostIp")
@@ -40,8 +54,9 @@ PORT = Command(
     (
         Example("port web", "list what is published"),
         Example("port web 80/tcp", "only where port 80 is reachable"),
+        Example("port --from web", "who may connect to what"),
     ),
-    flags=(JSON,),
+    flags=(switch("from", "Show who may connect"), JSON),
     least=1,
     most=2,
     offers=("running", ""),

@@ -1,0 +1,68 @@
+"""Which networks this host is directly on, for published ports that only neighbours may use (`lan` in `Sources`).
+
+Routes without a router say it, but for those through our own bridges. They come and go with interfaces; the firewall
+follows what the kernel tells of them.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+
+from netwright.controller.afterwards import Afterwards
+from netwright.controller.firewall import Firewall
+from netwright.controller.own_links import OwnLinks
+from netwright.firewall.intent import LanIntent
+from netwright.host.notices import LinkDown, Notice, NoticesMissed, RouteAppeared, RouteVanished
+from netwright.host.protocol import Host
+from netwright.host.queries import Route, Routes
+
+WIDEST = 8
+"""A shorter prefix is no neighbourhood: a VPN's halves of the Internet are routes without a router, too."""
+
+
+class Lan:
+    """Keeps the firewall told of them."""
+
+    def __init__(self, links: OwnLinks, host: Host, firewall: Firewall) -> None:
+        self._links = links
+        self._host = host
+        self._firewall = firewall
+        self._looking = Afterwards(self._follow, "the firewall does not know the neighbours of this host")
+
+    async def learn(self) -> None:
+        """Look before the firewall is made for the first time."""
+        self._firewall.lan = await self._look()
+
+    def hear(self, notice: Notice) -> None:
+        """Take notice of what happened on the machine; nothing is awaited."""
+        match notice:
+            case RouteAppeared(route) | RouteVanished(route):
+                if route.on_link and route.link not in self._links.of_networks():
+                    self._looking.soon()
+            case LinkDown(link):
+                if self._links.endpoint(link) is None and link not in self._links.of_networks():
+                    self._looking.soon()
+            case NoticesMissed():
+                self._looking.soon()
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._looking.close()
+
+    async def _follow(self) -> None:
+        await self._firewall.follow(await self._look())
+
+    async def _look(self) -> tuple[LanIntent, ...]:
+        return lan_of(await self._host.ask(Routes()), self._links.of_networks())
+
+
+def lan_of(routes: Iterable[Route], own: Iterable[str]) -> tuple[LanIntent, ...]:
+    """Return what the routes of a host say of its neighbours, but for those through interfaces of ours."""
+    ours = frozenset(own)
+    near = [
+        route.destination
+        for route in routes
+        if route.on_link and route.link not in ours and route.destination.prefixlen >= WIDEST
+    ]
+    of4 = collapse_addresses(network for network in near if isinstance(network, IPv4Network))
+    of6 = collapse_addresses(network for network in near if isinstance(network, IPv6Network))
+    return LanIntent(version=4, networks=tuple(of4)), LanIntent(version=6, networks=tuple(of6))

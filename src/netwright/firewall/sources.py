@@ -1,0 +1,118 @@
+"""Who may connect to which published port, in nftables: a fixed part for both backends, and its elements.
+
+The question is answered before anything else is done with a packet: before addresses are translated, and before a relay
+could accept the connection. Connections that stand are not asked again. What comes from this host itself is asked where
+it leaves (it never passes the way in), and refused with a word instead of silence.
+"""
+
+# ruff: noqa: E501 - a rule is one line to nftables
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from netwright.firewall.element import Element, element, runs
+from netwright.firewall.intent import SourcesIntent
+from netwright.host.elements import Part, Ports
+from netwright.model.addressing import IPAddress
+from netwright.model.ports import Protocol
+from netwright.model.sources import Sources
+
+_SETS = """
+	set limited{v} {{ type {addr} . inet_proto . inet_service; flags interval; }}
+	set limitedany{v} {{ type inet_proto . inet_service; flags interval; }}
+	set limitedrouted{v} {{ type {addr} . inet_proto . inet_service; flags interval; }}
+	set may{v} {{ type {addr} . inet_proto . inet_service . {addr}; flags interval; }}
+	set mayany{v} {{ type inet_proto . inet_service . {addr}; flags interval; }}
+	set lan{v} {{ type {addr}; flags interval; }}
+	set lanmay{v} {{ type {addr} . inet_proto . inet_service; flags interval; }}
+	set lanmayany{v} {{ type inet_proto . inet_service; flags interval; }}
+	set nothost{v} {{ type {addr} . inet_proto . inet_service; flags interval; }}
+	set nothostany{v} {{ type inet_proto . inet_service; flags interval; }}
+"""
+
+_WAY_IN = """
+		{ip} daddr . {proto} . th dport @limited{v} goto named-sources-v{v}
+		{proto} . th dport @limitedany{v} fib daddr type local goto any-sources-v{v}
+		{ip} daddr . {proto} . th dport @limitedrouted{v} iifname . {ip} daddr != @own{v} goto named-sources-v{v}
+"""
+
+_WAY_OUT = """
+		{ip} daddr . {proto} . th dport @nothost{v} reject comment "this host itself is not among the sources of the port"
+		{proto} . th dport @nothostany{v} fib daddr type local reject comment "this host itself is not among the sources of the port"
+"""
+
+_DECISIONS = """
+	chain named-sources-v{v} {{
+		{ip} daddr . {proto} . th dport . {ip} saddr @may{v} accept comment "among the sources of the port"
+		{ip} saddr @lan{v} {ip} daddr . {proto} . th dport @lanmay{v} accept comment "a neighbour, as the port's sources allow"
+		drop comment "not among the sources of the port"
+	}}
+
+	chain any-sources-v{v} {{
+		{proto} . th dport . {ip} saddr @mayany{v} accept comment "among the sources of the port"
+		{ip} saddr @lan{v} {proto} . th dport @lanmayany{v} accept comment "a neighbour, as the port's sources allow"
+		drop comment "not among the sources of the port"
+	}}
+
+"""
+
+_NAMES = (
+    {"v": "4", "addr": "ipv4_addr", "ip": "ip", "proto": "ip protocol"},
+    {"v": "6", "addr": "ipv6_addr", "ip": "ip6", "proto": "ip6 nexthdr"},
+)
+
+SETS = frozenset(line.split()[1].format(v=v) for line in _SETS.strip().splitlines() for v in "46")
+"""The names of the sets."""
+
+
+def _both(template: str) -> str:
+    return "".join(template.format(**names).lstrip("\n") for names in _NAMES)
+
+
+def declared() -> str:
+    """Return the sets."""
+    return _both(_SETS)
+
+
+def chains() -> str:
+    """Return the chains. The table must have sets `own4` and `own6`: whose bridge goes with which addresses."""
+    return f"""	chain sources {{
+		type filter hook prerouting priority -110; policy accept;
+		ct state established,related accept comment "connections that stand"
+		iifname "lo" accept comment "from this host itself: judged on its way out"
+{_both(_WAY_IN)}	}}
+
+	chain own-sources {{
+		type filter hook output priority -110; policy accept;
+		ct state established,related accept comment "connections that stand"
+{_both(_WAY_OUT)}	}}
+
+{_both(_DECISIONS)}"""
+
+
+_Place = tuple[IPAddress, Protocol, Sources, bool]
+
+
+def source_elements(intents: Iterable[SourcesIntent]) -> Iterator[Element]:
+    """Yield the elements of limited ports, neighbouring numbers with the same sources as one."""
+    ports: defaultdict[_Place, set[int]] = defaultdict(set)
+    for intent in intents:
+        place = (intent.host_ip, intent.protocol, intent.sources, intent.routed)
+        ports[place].update(range(intent.first, intent.last + 1))
+    for (address, protocol, sources, routed), numbers in ports.items():
+        for first, last in runs(numbers):
+            yield from _limited(address, (protocol, Ports(first, last)), sources, routed=routed)
+
+
+def _limited(address: IPAddress, ports: tuple[Part, ...], sources: Sources, *, routed: bool) -> Iterator[Element]:
+    version = address.version
+    everywhere = address.is_unspecified and not routed
+    suffix, key = (f"any{version}", ports) if everywhere else (str(version), (address, *ports))
+    yield element("inet", f"limitedrouted{version}" if routed else f"limited{suffix}", *key)
+    for network in sources.networks:
+        if network.version == version:
+            yield element("inet", f"may{suffix}", *key, network)
+    if sources.lan:
+        yield element("inet", f"lanmay{suffix}", *key)
+    if not (sources.host or routed):
+        yield element("inet", f"nothost{suffix}", *key)
