@@ -61,6 +61,13 @@ def interface(address: IPAddress, length: int) -> IPInterface:
     return ip_interface((address.packed, length))
 
 
+def parse_interface_address(text: str) -> IPAddress:
+    """Read an address that an interface is to have. Raises InvalidInput, also where it names an interface itself."""
+    if "%" in text:
+        raise InvalidInput(f"invalid IP address: {text} (a zone names an interface of this host: leave it out)")
+    return parse_address(text)
+
+
 def parse_address(text: str) -> IPAddress:
     """Read an IPv4 or IPv6 address.
 

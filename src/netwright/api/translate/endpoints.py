@@ -9,7 +9,7 @@ from netwright.api.wire.networks import EndpointIpam, EndpointSettings
 from netwright.controller.api import Attachment
 from netwright.controller.names import names_of
 from netwright.errors import InvalidInput
-from netwright.model.addressing import IPAddress, Mac, parse_address
+from netwright.model.addressing import IPAddress, Mac, parse_interface_address
 from netwright.model.names import short
 from netwright.model.network import EndpointSpec
 
@@ -43,7 +43,7 @@ def _address(text: str, version: int, faults: list[str]) -> IPAddress | None:
     if not text:
         return None
     try:
-        address = parse_address(text)
+        address = parse_interface_address(text)
     except InvalidInput:
         address = None
     if address is None or address.version != version or address.is_unspecified:
@@ -54,7 +54,7 @@ def _address(text: str, version: int, faults: list[str]) -> IPAddress | None:
 
 def _local(text: str, faults: list[str]) -> IPAddress | None:
     try:
-        address = parse_address(text)
+        address = parse_interface_address(text)
     except InvalidInput:
         address = None
     if address is None or address.is_unspecified:

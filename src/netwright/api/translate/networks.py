@@ -111,10 +111,13 @@ def _address(text: str, what: str, faults: list[str]) -> IPAddress | None:
     if not text:
         return None
     try:
-        return ip_address(text)
+        # A zone (fe80::1%eth0) would name an interface of this host.
+        if "%" not in text:
+            return ip_address(text)
     except ValueError:
-        faults.append(f"invalid {what}: invalid address")
-        return None
+        pass
+    faults.append(f"invalid {what}: invalid address")
+    return None
 
 
 def show_summary(network: Network, version: ApiVersion) -> wire.NetworkShown:

@@ -1,12 +1,14 @@
-"""Endpoints as a container shows them, by version of the API."""
+"""Endpoints as they are asked for, and as a container shows them, by version of the API."""
 
 import msgspec
 import pytest
 from tests.unit.api.examples import CONTAINER, attachment
 from tests.unit.api.fake_networks import network
 
-from netwright.api.translate.endpoints import show_endpoint
+from netwright.api.translate.endpoints import read_endpoint, show_endpoint
 from netwright.api.versions import ApiVersion
+from netwright.api.wire.networks import EndpointIpam, EndpointSettings
+from netwright.errors import InvalidInput
 from netwright.model.addressing import Mac, parse_address
 from netwright.model.network import EndpointSpec
 
@@ -95,3 +97,41 @@ def test_each_version_shows_what_it_had(minor: int, aliases: list[str], has_name
 
     assert shown["Aliases"] == aliases
     assert ("DNSNames" in shown, "GwPriority" in shown) == (has_names, has_priority)
+
+
+def asked(ipv4: str = "", ipv6: str = "", *local: str) -> EndpointSettings:
+    return EndpointSettings(ipam_config=EndpointIpam(ipv4_address=ipv4, ipv6_address=ipv6, link_local_ips=list(local)))
+
+
+def test_addresses_are_read_as_they_are_asked_for() -> None:
+    assert read_endpoint(asked("10.0.0.9", "fd00::9", "169.254.8.8", "fe80::8")) == EndpointSpec(
+        ipv4=parse_address("10.0.0.9"),
+        ipv6=parse_address("fd00::9"),
+        link_local=(parse_address("169.254.8.8"), parse_address("fe80::8")),
+    )
+    assert read_endpoint(None) == read_endpoint(asked()) == EndpointSpec()
+
+
+@pytest.mark.parametrize("wrong", ["x", "fd00::9", "10.0.0.9/24", "0.0.0.0", "010.0.0.9"])
+def test_what_is_no_ipv4_address_is_refused(wrong: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_endpoint(asked(wrong))
+    assert str(refused.value) == f"invalid endpoint settings:\ninvalid IPv4 address: {wrong}"
+
+
+@pytest.mark.parametrize("wrong", ["x", "10.0.0.9", "fd00::9/64", "::", "fe80::9%eth0", "::ffff:10.0.0.9"])
+def test_what_is_no_ipv6_address_is_refused(wrong: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_endpoint(asked(ipv6=wrong))
+    assert str(refused.value) == f"invalid endpoint settings:\ninvalid IPv6 address: {wrong}"
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_endpoint(asked("x", "y", "z", "fe80::8"))
+    assert str(refused.value).splitlines() == [
+        "invalid endpoint settings:",
+        "invalid IPv4 address: x",
+        "invalid IPv6 address: y",
+        "invalid link-local IP address: z",
+    ]

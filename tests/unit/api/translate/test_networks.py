@@ -98,11 +98,12 @@ def test_a_driver_option_says_whether_there_is_ipv6_unless_the_body_does() -> No
         ({"Subnet": "10.1.0.0/16", "IPRange": "10.2.0.1/24"}, "invalid ip-range 10.2.0.1/24: it should be 10.2.0.0/24"),
         ({"Subnet": "10.1.0.0/16", "IPRange": "10.2.0.1/24"}, "10.1.0.0/16 doesn't contain ip-range"),
         ({"Subnet": "10.1.0.0/16", "Gateway": "x"}, "invalid gateway x: invalid address"),
+        ({"Subnet": "fe80::/64", "Gateway": "fe80::1%eth0"}, "invalid gateway fe80::1%eth0: invalid address"),
     ],
 )
 def test_pools_that_cannot_be_meant_are_refused(config: dict[str, Any], fault: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        read(**ipam(config))
+        read(EnableIPv6=True, **ipam(config))
 
     assert fault in str(refused.value)
 
