@@ -2,7 +2,8 @@
 
 Run as a program it serves until its input is closed: `ipam_plugin.py SOCKET LOG [NAME=VALUE...]`. Every request is
 written to LOG, a line of JSON each. The settings: `replay=1` and `mac=1`, its capabilities; `gateway=ADDRESS/LENGTH`,
-its choice for that pool; `pools=CIDR,CIDR`, what it gives where none is asked for; `old=1`, no word on capabilities.
+its choice for that pool; `pools=CIDR,CIDR`, what it gives where none is asked for; `old=1`, no word on capabilities;
+`answer=ADDRESS/LENGTH`, an address that has nothing to do with what is asked.
 """
 
 import json
@@ -52,6 +53,8 @@ class Account:
             case "IpamDriver.RequestAddress":
                 return self._address(request)
             case "IpamDriver.ReleaseAddress":
+                if request["Address"] not in self._taken(request["PoolID"]):
+                    raise Refused(f"{request['Address']} is free")
                 self._taken(request["PoolID"]).remove(request["Address"])
             case _:
                 raise Unknown(method)
@@ -81,7 +84,7 @@ class Account:
         if choice in taken:
             raise Refused(f"{choice} is taken")
         taken.append(choice)
-        return {"Address": str(ip_interface(f"{choice}/{network.prefixlen}"))}
+        return {"Address": self.settings.get("answer") or str(ip_interface(f"{choice}/{network.prefixlen}"))}
 
     def _taken(self, pool: str) -> list[str]:
         if pool not in self.pools:

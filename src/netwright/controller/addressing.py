@@ -6,11 +6,14 @@ can come between choosing and recording. A plugin is awaited, and what it has gi
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 
 from netwright.controller.remote_ipam import RemoteIpam
+from netwright.errors import NotFound
 from netwright.ipam.api import Ipam
 from netwright.model.addressing import IPAddress, IPInterface, IPNetwork
 from netwright.model.network import Endpoint, Network, Sandbox
+from netwright.plugins.api import PluginMissing
 
 
 class Addressing:
@@ -37,7 +40,13 @@ class Addressing:
         """
         if not self.is_remote(network):
             return network
-        return replace(network, pools=await self._remote.lease_pools(network, taken, gateways))
+        try:
+            return replace(network, pools=await self._remote.lease_pools(network, taken, gateways))
+        except PluginMissing as missing:
+            near = get_close_matches(network.ipam_driver, self._drivers, n=1)
+            if not near:
+                raise
+            raise NotFound(f"{missing}: did you mean {near[0]}?") from missing
 
     def choose(self, network: Network, reserved: Sequence[IPNetwork], gateways: Collection[int]) -> Network:
         """Return a new network with pools of the engine's own choice; one with a plugin's keeps those."""

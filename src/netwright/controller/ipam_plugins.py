@@ -14,7 +14,7 @@ from netwright.errors import NetwrightError, NotFound, SystemFailure
 from netwright.host.uncancelled import to_the_end
 from netwright.ipam import remote
 from netwright.model.network import Endpoint, Network
-from netwright.plugins.api import Plugin, PluginMissing, PluginRefused, Plugins, PluginUnreachable, Wire
+from netwright.plugins.api import Plugin, PluginMissing, PluginRefused, Plugins, PluginSilent, PluginUnreachable, Wire
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,13 @@ class Partner:
         said = await self.plugin.call(f"{remote.SUBSYSTEM}.{method}", request, answer)
         remote.check(said)
         return said
+
+    async def decline(self, method: str, request: Wire) -> None:
+        """Give back what a plugin gave and cannot be used. Where it refuses that too, nothing more can be done."""
+        try:
+            await self.ask(method, request, remote.Answer)
+        except SystemFailure as failure:
+            log.warning("the IPAM driver %s did not take back what it gave wrongly: %s", self.plugin.name, failure)
 
     def space(self, network: Network) -> str:
         """Return the address space that a network's pools come from."""
@@ -124,7 +131,7 @@ class IpamPlugins:
             await self._pay(driver)
 
     async def _pay(self, driver: str) -> None:
-        """Give back to a plugin what is owed to it, unless it is away."""
+        """Give back to a plugin what is owed to it, as long as it answers."""
         async with self._paying.holding(driver):
             owed = self._owed.get(driver, deque())
             while owed:
@@ -133,6 +140,10 @@ class IpamPlugins:
                 except (PluginUnreachable, PluginMissing) as failure:
                     what = ", ".join(map(str, owed))
                     log.warning("the IPAM driver %s is away and gets back later %s: %s", driver, what, failure)
+                    return
+                except PluginSilent:
+                    # Whoever waits for this has waited long enough.
+                    owed.popleft()
                     return
                 owed.popleft()
 
@@ -146,9 +157,13 @@ class IpamPlugins:
             remote.check(await plugin.call(f"{remote.SUBSYSTEM}.{method}", request, remote.Answer, insist=False))
         except (PluginUnreachable, PluginMissing):
             raise
+        except PluginSilent as failure:
+            # It may have been taken back, and given to somebody else since: better that it leaks than that it is taken
+            # from them by another try.
+            log.error("the IPAM driver %s may not have taken back %s: %s", lease.driver, lease, failure)
+            await self._leases.strike(lease)
+            raise
         except SystemFailure as failure:
-            # To ask again would not change a refusal. Where no answer came, the plugin may have taken it back and have
-            # given it to somebody else since: better that it leaks than that it is taken from them.
             log.warning("the IPAM driver %s did not take back %s: %s", lease.driver, lease, failure)
         await self._leases.strike(lease)
 

@@ -98,7 +98,7 @@ class RemoteIpam:
         try:
             given = remote.read_pool(said, pool.subnet.version)
         except SystemFailure:
-            await partner.ask("ReleasePool", remote.PoolGivenBack(pool_id=said.pool_id), remote.Answer)
+            await partner.decline("ReleasePool", remote.PoolGivenBack(pool_id=said.pool_id))
             raise
         lease = Lease(
             id=new_id(),
@@ -167,7 +167,7 @@ class RemoteIpam:
             given = remote.read_address(said, asking.subnet, asking.address)
         except SystemFailure:
             back = remote.AddressGivenBack(pool_id=asking.pool, address=said.address.partition("/")[0])
-            await partner.ask("ReleaseAddress", back, remote.Answer)
+            await partner.decline("ReleaseAddress", back)
             raise
         if self._leases.holder(asking.driver, asking.subnet, given.ip) is not None:
             return None

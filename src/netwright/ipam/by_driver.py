@@ -1,7 +1,6 @@
 """Several IPAM drivers behind one face: each network keeps to the one that it was made with. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
 from netwright.errors import NotFound
 from netwright.ipam.api import BOTH, Ipam
@@ -61,6 +60,4 @@ class IpamByDriver:
         try:
             return self._drivers[network.ipam_driver]
         except KeyError:
-            near = get_close_matches(network.ipam_driver, self._drivers, n=1)
-            hint = f": did you mean {near[0]}?" if near else ""
-            raise NotFound(f'plugin "{network.ipam_driver}" not found{hint}') from None
+            raise NotFound(f'plugin "{network.ipam_driver}" not found') from None

@@ -20,6 +20,8 @@ PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 """Seconds between the tries to reach a plugin that does not listen: time for one that is being restarted."""
 PATIENCE = 30.0
 """Seconds within which a plugin that was reached must have answered."""
+_CONNECTING = 3.0
+"""Seconds within which a host on the network must have taken a connection."""
 _LARGEST = 1 << 20
 """Bytes of an answer that are read; none of the protocol has nearly as many."""
 
@@ -60,7 +62,7 @@ async def call(
 async def _once(address: Address, method: str, body: bytes, answer: type[T], patience: float) -> T:
     url = f"{'https' if address.tls else 'http'}://{address.host or 'plugin'}/{method}"
     headers = {"Accept": VERSION, "Content-Type": VERSION}
-    timeout = aiohttp.ClientTimeout(total=patience)
+    timeout = aiohttp.ClientTimeout(total=patience, sock_connect=min(_CONNECTING, patience))
     try:
         async with (
             aiohttp.ClientSession(connector=_connector(address), timeout=timeout) as session,
@@ -70,6 +72,8 @@ async def _once(address: Address, method: str, body: bytes, answer: type[T], pat
             status = response.status
     except aiohttp.ClientConnectorCertificateError as error:
         raise PluginUnreachable(f"the plugin at {address} is not trusted: {error.certificate_error}") from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise PluginUnreachable(f"the plugin at {address} cannot be reached: it takes no connection") from error
     except aiohttp.ClientConnectorError as error:
         why = error.os_error.strerror or str(error.os_error)
         raise PluginUnreachable(f"the plugin at {address} cannot be reached: {why.lower()}") from error

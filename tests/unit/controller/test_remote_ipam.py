@@ -225,6 +225,35 @@ async def test_a_return_that_may_have_been_taken_is_not_offered_again(life: Life
     assert released(server) == ["10.90.0.253"]
 
 
+async def test_a_plugin_that_does_not_answer_is_waited_for_once_and_gets_the_rest_back_later(
+    life: Life, server: Server
+) -> None:
+    made = await life.network(Pool(subnet=ip_network("10.90.0.0/24"), auxiliary={"a": ip_address("10.90.0.9")}))
+    await life.state.commit(delete=[made])
+    server.mute.add("ReleaseAddress")
+    await life.ipam.give_back(made.id)
+    assert released(server) == ["10.90.0.254"]
+
+    server.mute.clear()
+    await life.network(Pool(subnet=ip_network("10.91.0.0/24")))
+
+    assert released(server) == ["10.90.0.254", "10.90.0.9", None]
+
+
+async def test_a_pool_or_address_that_makes_no_sense_is_given_back(life: Life, server: Server) -> None:
+    both = replace(network(), ipv6=True)
+    with pytest.raises(SystemFailure, match=r"gave 10\.91\.0\.0/24 where an IPv6 pool was asked for"):
+        await life.leased(both)
+    await life.ipam.give_back(both.id)
+    assert server.account.pools == {}
+
+    made = await life.network()
+    server.account.settings = {"answer": "10.90.1.7/24"}
+    with pytest.raises(SystemFailure, match="not in its pool"):
+        await life.endpoint(made)
+    assert released(server)[-1] == "10.90.1.7"
+
+
 async def test_a_plugin_that_is_away_is_an_error_and_nothing_is_leased(life: Life, process: PluginProcess) -> None:
     made = await life.network()
     process.stop()

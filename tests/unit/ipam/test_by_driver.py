@@ -35,11 +35,9 @@ def test_networks_are_served_by_the_driver_that_they_name() -> None:
     assert by.usage(nobodys) == {}
 
 
-def test_a_driver_that_there_is_not_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(NotFound) as refused:
+def test_a_driver_that_there_is_not_is_refused() -> None:
+    with pytest.raises(NotFound, match=r'^plugin "defualt" not found$'):
         made(ipam(), network("a", ipam_driver="defualt"))
-
-    assert str(refused.value) == 'plugin "defualt" not found: did you mean default?'
 
 
 def test_addresses_go_back_to_the_driver_they_came_from() -> None:

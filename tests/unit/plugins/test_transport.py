@@ -1,7 +1,10 @@
 """Calls over a socket: what is sent, what is made of answers, and when a call is tried again."""
 
 import asyncio
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from aiohttp import web
 
 from netwright.errors import SystemFailure
 from netwright.plugins.api import PluginMissing, PluginRefused, PluginSilent, PluginUnreachable, Wire
-from netwright.plugins.discovery import Address, Places
+from netwright.plugins.discovery import Address, Places, Tls
 from netwright.plugins.registry import LocalPlugins
 from netwright.plugins.transport import VERSION, call
 
@@ -31,7 +34,7 @@ class Server:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.body: bytes | None = b""
+        self.body: bytes | None = b'{"Size": 5}'
         self.status = 200
         self.asked: list[tuple[str, str, str, bytes]] = []
         self.gate = asyncio.Event()
@@ -44,6 +47,13 @@ class Server:
         """Begin to listen."""
         await self._runner.setup()
         await web.UnixSite(self._runner, str(self.path)).start()
+
+    async def listen(self, context: ssl.SSLContext | None) -> str:
+        """Listen on TCP too; return host and port."""
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)
+        await site.start()
+        host, port = self._runner.addresses[-1]
+        return f"{host}:{port}"
 
     async def stop(self) -> None:
         """End."""
@@ -83,6 +93,7 @@ async def test_a_call_is_a_post_of_an_object_with_the_protocols_version(server: 
 
 
 async def test_a_request_and_an_answer_may_be_empty(server: Server) -> None:
+    server.body = b""
     assert (await call(at(server), "Plugin.Activate", None, Reply)).size == 0
     assert server.asked[0][3] == b""
 
@@ -176,3 +187,54 @@ async def test_a_plugin_of_another_kind_is_refused_in_dockers_words(server: Serv
         await plugins.get("acme", "IpamDriver")
     with pytest.raises(PluginMissing, match=r'^plugin "nobody" not found$'):
         await plugins.get("nobody", "IpamDriver")
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an authority, and certificates for the plugin and the engine."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca-key.pem", "-out", "ca.pem", "-subj", "/CN=ca")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    for name in ("plugin", "engine"):
+        openssl("req", *key, "-keyout", f"{name}-key.pem", "-out", "x.csr", "-subj", "/CN=x")
+        signed = ("-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-extfile", "names")
+        openssl("x509", "-req", "-in", "x.csr", *signed, "-out", f"{name}.pem")
+    return folder
+
+
+@pytest.fixture
+async def distant(server: Server, certificates: Path) -> str:
+    """Let the plugin listen on TCP too, for clients with a certificate; give host and port."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificates / "ca.pem"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(certificates / "plugin.pem", certificates / "plugin-key.pem")
+    return await server.listen(context)
+
+
+async def test_a_plugin_on_tcp_is_called_like_one_on_a_socket(server: Server) -> None:
+    where = await server.listen(None)
+
+    assert (await call(Address(host=where), "M", None, Reply)).size == 5
+
+
+async def test_a_plugin_with_tls_is_verified_by_its_authority_and_shown_a_certificate(
+    distant: str, certificates: Path
+) -> None:
+    trusting = Tls(certificate=str(certificates / "engine.pem"), key=str(certificates / "engine-key.pem"))
+    known = replace(trusting, verify=True, authority=str(certificates / "ca.pem"))
+    wrong = replace(known, authority=str(certificates / "engine.pem"))
+
+    assert (await call(Address(host=distant, tls=known), "M", None, Reply)).size == 5
+    assert (await call(Address(host=distant, tls=trusting), "M", None, Reply)).size == 5
+    with pytest.raises(PluginUnreachable, match="is not trusted"):
+        await call(Address(host=distant, tls=wrong), "M", None, Reply, pauses=())
+
+
+async def test_certificates_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SystemFailure, match="certificates cannot be read"):
+        await call(Address(host="h", tls=Tls(verify=True, authority=str(tmp_path / "none"))), "M", None, Reply)
