@@ -35,7 +35,7 @@ delete table ip netwright-dns
 table ip netwright-dns {{
     comment "names: led to the resolver's sockets by translation, because this kernel has no sk_lookup"
     chain output {{
-        type nat hook output priority dstnat; policy accept;
+        type nat hook output priority -100; policy accept;
         ip daddr {address} udp dport {port} dnat to {address}:{datagrams}
         ip daddr {address} tcp dport {port} dnat to {address}:{streams}
     }}

@@ -1,0 +1,385 @@
+"""The resolver on real sockets: led to by the kernel, asked by UDP and TCP, killed, replaced, and asking others."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.kernel.firewall_lab import namespace
+from tests.kernel.names_lab import PATIENCE, SEES, Sandbox, member, server, told
+
+from netwright.dns.zone import View
+from netwright.kernel import names as names_module
+from netwright.kernel import redirect
+from netwright.kernel.names import Names
+from netwright.kernel.resolver.client import ResolverClient
+
+dns_message = pytest.importorskip("dns.message")
+dns_flags = pytest.importorskip("dns.flags")
+dns_rcode = pytest.importorskip("dns.rcode")
+dns_rrset = pytest.importorskip("dns.rrset")
+
+pytestmark = pytest.mark.kernel
+
+FIRST, SECOND = "127.0.0.2", "127.0.0.3"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """Give an exec-root in a namespace whose loopback is up; no resolver may be left of it."""
+    with namespace():
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        yield tmp_path
+        last = ResolverClient.find(tmp_path)
+        if last is not None:
+            pidfd = os.pidfd_open(last.pid)
+            last.retire()
+            last.close()
+            await_end(pidfd)
+
+
+@pytest.fixture
+def names(root: Path) -> Iterator[Names]:
+    names = Names(str(root))
+    yield names
+    names.leave()
+
+
+@pytest.fixture
+def sandbox(root: Path) -> Iterator[Sandbox]:
+    with contextlib.closing(Sandbox(root / "netns" / "box")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def box(sandbox: Sandbox, names: Names) -> Sandbox:
+    """Give a sandbox that is served and knows `web`."""
+    sandbox.serve(names)
+    names.add([member("web", "web")])
+    return sandbox
+
+
+def await_end(pidfd: int) -> None:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    assert poll.poll(PATIENCE * 1000), "the process has not ended"
+    os.close(pidfd)
+
+
+def resolver_pid(names: Names) -> int:
+    assert names._client is not None
+    return names._client.pid
+
+
+def by_stream(sandbox: Sandbox, *asked: str) -> list[Any]:
+    """Send several queries on one connection at once, and return the answers in the order of the queries."""
+    queries = [dns_message.make_query(name, "A") for name in asked]
+    packets = [query.to_wire() for query in queries]
+    with sandbox.client(socket.SOCK_STREAM) as client, client.makefile("rb") as file:
+        client.sendall(b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets))
+        answers = [dns_message.from_wire(file.read(int.from_bytes(file.read(2), "big"))) for _ in queries]
+    by_id = {answer.id: answer for answer in answers}
+    return [by_id[query.id] for query in queries]
+
+
+def test_names_are_answered_by_udp_and_tcp(box: Sandbox, names: Names) -> None:
+    names.add([member("db", "db", addresses=("10.0.0.2",))])
+    assert told(box.ask("web")) == ["10.0.0.1"]
+    assert told(box.ask("web.one")) == ["10.0.0.1"]
+    assert told(box.ask("web", "AAAA")) == []
+    assert [told(answer) for answer in by_stream(box, "web", "db", "web.one")] == [
+        ["10.0.0.1"],
+        ["10.0.0.2"],
+        ["10.0.0.1"],
+    ]
+    assert told(box.ask("1.0.0.10.in-addr.arpa", "PTR")) == ["web.one."]
+
+
+def test_answers_come_from_the_address_and_port_that_were_asked(box: Sandbox) -> None:
+    query = dns_message.make_query("web", "A").to_wire()
+    client = box.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with client:
+        client.settimeout(PATIENCE)
+        client.sendto(query, ("127.0.0.11", 53))
+        assert client.recvfrom(512)[1] == ("127.0.0.11", 53)
+
+
+def test_several_addresses_come_in_changing_order_and_are_cut_to_fit(box: Sandbox, names: Names) -> None:
+    names.add([member(f"m{n}", f"m{n}", "many", addresses=(f"10.1.0.{n}",)) for n in range(1, 61)])
+    cut = box.ask("many")
+    assert cut.flags & dns_flags.TC
+    assert len(cut.to_wire()) <= 512
+    assert len(told(by_stream(box, "many")[0])) == 60
+    whole = [told(box.ask("many", use_edns=0, payload=1400)) for _ in range(8)]
+    assert {len(told_one) for told_one in whole} == {60}
+    assert len({told_one[0] for told_one in whole}) > 1
+
+
+def test_a_name_is_known_and_unknown_at_once(box: Sandbox, names: Names) -> None:
+    assert box.ask("late").rcode() == dns_rcode.SERVFAIL
+    names.add([member("late", "late")])
+    assert told(box.ask("late")) == ["10.0.0.1"]
+    names.remove("net", "late")
+    assert box.ask("late").rcode() == dns_rcode.SERVFAIL
+
+
+def test_the_containers_own_server_on_port_53_and_its_firewall_are_not_disturbed(box: Sandbox) -> None:
+    def own_server(kind: socket.SocketKind) -> socket.socket:
+        own = socket.socket(socket.AF_INET, kind)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind(("0.0.0.0", 53))
+        return own
+
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        by_stream(box, "web")  # what is left of this connection has local port 53
+        with box.run(partial(own_server, kind)):
+            assert told(box.ask("web")) == ["10.0.0.1"]
+    strict = "type filter hook output priority 0; policy drop;\n udp dport 53 accept\n udp sport 53 accept\n"
+    box.run(lambda: subprocess.run(["nft", f"flush ruleset; table ip t {{ chain o {{ {strict} }}\n }}"], check=True))
+    assert told(box.ask("web")) == ["10.0.0.1"]
+
+
+def test_what_the_containers_firewall_forbids_does_not_stop_the_others(box: Sandbox, names: Names, root: Path) -> None:
+    rules = "table ip t { chain o { type filter hook output priority 0; policy accept;\n udp sport 53 drop\n }\n }"
+    box.run(lambda: subprocess.run(["nft", rules], check=True))
+    with box.client() as client:
+        client.send(dns_message.make_query("web", "A").to_wire())
+        with contextlib.closing(Sandbox(root / "netns" / "other")) as other:
+            other.serve(names)
+            assert told(other.ask("web")) == ["10.0.0.1"]
+            names.close(other.path)
+
+
+def test_a_kernel_without_sk_lookup_gets_rules(sandbox: Sandbox, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise redirect.Unsupported("no")
+
+    monkeypatch.setattr(redirect, "attach", refuse)
+    sandbox.serve(names)
+    names.add([member("web", "web")])
+    assert told(sandbox.ask("web")) == ["10.0.0.1"]
+    assert told(by_stream(sandbox, "web")[0]) == ["10.0.0.1"]
+    sandbox.serve(names)
+    assert told(sandbox.ask("web")) == ["10.0.0.1"]
+
+
+def test_nothing_is_lost_while_engines_come_and_go(box: Sandbox, names: Names, root: Path) -> None:
+    packet = dns_message.make_query("web", "A").to_wire()
+    with box.client() as client:
+        names.leave()
+        client.send(packet)
+        assert client.recv(512)
+        later = Names(str(root))
+        assert later.served(str(root / "netns")) == (box.path,)
+        client.send(packet)
+        assert client.recv(512)
+        later.replace([member("web", "web", addresses=("10.0.0.9",))], {box.path: SEES})
+        assert told(box.ask("web")) == ["10.0.0.9"]
+        later.leave()
+
+
+def test_a_resolver_that_is_killed_is_replaced_by_one_that_knows_as_much(box: Sandbox, names: Names) -> None:
+    killed = resolver_pid(names)
+    pidfd = os.pidfd_open(killed)
+    os.kill(killed, signal.SIGKILL)
+    await_end(pidfd)
+    # The lock is free again when the next one is there.
+    assert names.served(str(Path(box.path).parent)) == (box.path,)
+    assert resolver_pid(names) != killed
+    assert told(box.ask("web")) == ["10.0.0.1"]
+
+
+def test_a_resolver_of_another_version_is_replaced_and_what_was_asked_meanwhile_is_answered(
+    box: Sandbox, names: Names, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = os.pidfd_open(resolver_pid(names))
+    names.leave()
+    monkeypatch.setattr(ResolverClient, "VERSION", ResolverClient.VERSION + 1)
+    later = Names(str(root))
+    assert later.served(str(root / "netns")) == (box.path,)
+    with box.client() as client:
+        client.send(dns_message.make_query("web", "A").to_wire())
+        later.replace([member("web", "web", addresses=("10.0.0.9",))], {box.path: SEES})
+        assert told(dns_message.from_wire(client.recv(512))) == ["10.0.0.9"]
+    await_end(old)
+    later.leave()
+
+
+def answering(*addresses: str, ttl: int = 60) -> Any:
+    def script(query: Any, _: str) -> Any:
+        answer = dns_message.make_response(query)
+        if addresses:
+            answer.answer.append(dns_rrset.from_text(query.question[0].name, ttl, "IN", "A", *addresses))
+        return answer
+
+    return script
+
+
+def failing(rcode: int) -> Any:
+    def script(query: Any, _: str) -> Any:
+        answer = dns_message.make_response(query)
+        answer.set_rcode(rcode)
+        return answer
+
+    return script
+
+
+def silent(_: Any, __: str) -> None:
+    return None
+
+
+ASKS = replace(SEES, servers=(FIRST, SECOND))
+
+
+def test_other_names_are_asked_from_inside_the_sandbox_once(sandbox: Sandbox, names: Names) -> None:
+    with server(sandbox, FIRST, answering("192.0.2.1")) as first, server(sandbox, SECOND, silent) as second:
+        sandbox.serve(names, ASKS)
+        query = dns_message.make_query("example.org", "A").to_wire()
+        with sandbox.client() as client:
+            for _ in range(5):
+                client.send(query)
+                assert told(dns_message.from_wire(client.recv(512))) == ["192.0.2.1"]
+        assert len(first.asked) == 1
+        assert not second.asked
+
+
+def test_ports_and_ids_are_new_for_each_query(sandbox: Sandbox, names: Names) -> None:
+    with server(sandbox, FIRST, answering("192.0.2.1")) as first:
+        sandbox.serve(names, replace(SEES, servers=(FIRST,)))
+        for number in range(20):
+            sandbox.ask(f"{number}.example.org")
+    assert len({port for _, port, _ in first.asked}) > 15
+    assert len({identity for _, _, identity in first.asked}) > 15
+
+
+@pytest.mark.parametrize(
+    "first_does", [failing(2), failing(5), silent, None], ids=["servfail", "refused", "silent", "absent"]
+)
+def test_where_the_first_server_fails_the_next_is_asked_and_comes_first_from_then_on(
+    sandbox: Sandbox, names: Names, first_does: Any
+) -> None:
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(server(sandbox, FIRST, first_does)) if first_does else None
+        second = stack.enter_context(server(sandbox, SECOND, answering("192.0.2.2")))
+        sandbox.serve(names, ASKS)
+        began = time.monotonic()
+        assert told(sandbox.ask("example.org")) == ["192.0.2.2"]
+        assert time.monotonic() - began < 2
+        assert len(second.asked) == 1
+        assert first is None or len(first.asked) == 1
+
+
+def test_what_does_not_exist_is_said_at_once(sandbox: Sandbox, names: Names) -> None:
+    with server(sandbox, FIRST, failing(3)), server(sandbox, SECOND, answering("192.0.2.2")) as second:
+        sandbox.serve(names, ASKS)
+        assert sandbox.ask("example.org").rcode() == dns_rcode.NXDOMAIN
+        assert not second.asked
+
+
+def test_where_all_servers_fail_the_failure_is_said(sandbox: Sandbox, names: Names) -> None:
+    with server(sandbox, FIRST, failing(2)), server(sandbox, SECOND, failing(5)):
+        sandbox.serve(names, ASKS)
+        assert sandbox.ask("example.org").rcode() in {dns_rcode.SERVFAIL, dns_rcode.REFUSED}
+    assert sandbox.ask("gone.example.org").rcode() == dns_rcode.SERVFAIL
+
+
+def test_an_answer_that_is_cut_is_asked_for_by_tcp(sandbox: Sandbox, names: Names) -> None:
+    many = answering(*(f"192.0.2.{n}" for n in range(60)))
+
+    def script(query: Any, transport: str) -> Any:
+        answer = many(query, transport)
+        if transport == "udp":
+            answer.answer.clear()
+            answer.flags |= dns_flags.TC
+        return answer
+
+    with server(sandbox, FIRST, script) as first:
+        sandbox.serve(names, replace(SEES, servers=(FIRST,)))
+        assert len(told(sandbox.ask("example.org", use_edns=0, payload=1400))) == 60
+        assert sandbox.ask("example.org").flags & dns_flags.TC
+        assert len(told(by_stream(sandbox, "example.org")[0])) == 60
+        assert {transport for transport, _, _ in first.asked} == {"udp", "tcp"}
+
+
+def test_forged_and_broken_answers_are_passed_over(sandbox: Sandbox, names: Names) -> None:
+    right = answering("192.0.2.1")
+
+    def script(query: Any, transport: str) -> Any:
+        forged = right(query, transport)
+        forged.id ^= 1
+        forged.answer[0] = dns_rrset.from_text(query.question[0].name, 60, "IN", "A", "192.0.2.66")
+        other = right(dns_message.make_query("else.example.org", "A", id=query.id), transport)
+        for packet in (forged.to_wire(), other.to_wire(), b"", b"x" * 40):
+            first._datagrams.sendto(packet, ("127.0.0.1", first.asked[-1][1]))
+        return right(query, transport)
+
+    with server(sandbox, FIRST, script) as first:
+        sandbox.serve(names, replace(SEES, servers=(FIRST,)))
+        assert told(sandbox.ask("example.org")) == ["192.0.2.1"]
+
+
+def test_those_who_ask_the_same_at_once_share_one_query(sandbox: Sandbox, names: Names) -> None:
+    waiting: list[Any] = []
+
+    with server(sandbox, FIRST, lambda query, _: waiting.append(query)) as first:
+        sandbox.serve(names, replace(SEES, servers=(FIRST,)))
+        tail = dns_message.make_query("example.org", "A").to_wire()[2:]
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(sandbox.client()) for _ in range(20)]
+            for number, client in enumerate(clients):
+                client.send(number.to_bytes(2, "big") + tail)
+            # A later query of another name: when it has come, so have all before it.
+            clients[0].send(b"\0\0" + dns_message.make_query("last.example.org", "A").to_wire()[2:])
+            deadline = time.monotonic() + PATIENCE
+            while len(waiting) < 2 and time.monotonic() < deadline:
+                select.select([], [], [], 0.005)
+            reply = answering("192.0.2.1")(waiting[0], "udp").to_wire()
+            first._datagrams.sendto(reply, ("127.0.0.1", first.asked[0][1]))
+            for number, client in enumerate(clients):
+                answer = dns_message.from_wire(client.recv(512))
+                assert (answer.id, told(answer)) == (number, ["192.0.2.1"])
+        assert len(waiting) == 2
+
+
+def test_one_sandbox_cannot_have_all_queries_under_way(sandbox: Sandbox, names: Names, root: Path) -> None:
+    with server(sandbox, FIRST, silent):
+        sandbox.serve(names, replace(SEES, servers=(FIRST,)))
+        with sandbox.client() as client:
+            refused = 0
+            for number in range(300):
+                client.send(dns_message.make_query(f"{number}.example.org", "A").to_wire())
+            while refused < 300 - 256:
+                refused += dns_message.from_wire(client.recv(512)).rcode() == dns_rcode.REFUSED
+        assert sandbox.ask("again.example.org").rcode() == dns_rcode.REFUSED
+        # It is gone with all that is under way in its name.
+        names.close(sandbox.path)
+
+
+def test_a_sandbox_without_a_way_out_asks_nobody(sandbox: Sandbox, names: Names) -> None:
+    sandbox.serve(names, View(egress=False))
+    assert sandbox.ask("example.org").rcode() == dns_rcode.SERVFAIL
+
+
+def test_nothing_stays_in_a_sandbox_that_is_let_go(names: Names, sandbox: Sandbox) -> None:
+    with server(sandbox, FIRST, silent):
+        sandbox.serve(names, replace(SEES, servers=(FIRST,)))
+        with sandbox.client() as client:
+            client.send(dns_message.make_query("example.org", "A").to_wire())
+            sandbox.client(socket.SOCK_STREAM).close()
+            names.close(sandbox.path)
+    held = [
+        entry.name
+        for entry in Path(f"/proc/{resolver_pid(names)}/fd").iterdir()
+        if str(entry.readlink()) == f"net:[{os.fstat(sandbox.descriptor).st_ino}]"
+    ]
+    assert held == []
+    assert names_module._key(sandbox.path) not in names._ask(ResolverClient.served)
