@@ -120,7 +120,13 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
         direct_routing=config.allow_direct_routing,
         publish_from=config.publish_from,
         lenient_options=config.lenient_network_options,
-        names=NameRules(servers=config.dns, options=config.dns_opts, host=config.host_gateway_ips),
+        names=NameRules(
+            default_bridge=config.default_bridge_names,
+            ttl=config.dns_ttl,
+            servers=config.dns,
+            options=config.dns_opts,
+            host=config.host_gateway_ips,
+        ),
     )
 
 
@@ -160,7 +166,7 @@ def container_settings(config: Config, network: NetworkEngine) -> Settings:
         dns_options=config.dns_opts,
         dns_search=config.dns_search,
         host_gateways=host_gateways,
-        embedded_resolver=True,
+        default_bridge_names=config.default_bridge_names,
         source=str(config.resolv_conf or ""),
     )
     return Settings(data_root=config.data_root, exec_root=config.exec_root, runtime=config.default_runtime, names=names)

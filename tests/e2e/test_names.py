@@ -1,21 +1,181 @@
-"""Names inside containers, asked with real resolvers."""
+"""Names inside containers, asked with real resolvers: busybox's, glibc's and dig."""
 
-from machine import Engine
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import BACKENDS
+from machine import PEERS, Engine, Machine
 
 IMAGE = "busybox:latest"
+SLEEP = (IMAGE, "sleep", "1000")
+
+LIBRARIES = {"LD_LIBRARY_PATH": str(PEERS / "usr/lib/x86_64-linux-gnu")}
+
+UPSTREAM = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 53))
+print(flush=True)
+while True:
+    query, sender = s.recvfrom(4096)
+    end = 12
+    while query[end]:
+        end += query[end] + 1
+    record = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x3c\\0\\4" + socket.inet_aton(sys.argv[2])
+    known = query[end + 1 : end + 3] == b"\\0\\1"
+    head = b"\\x81\\x80\\0\\1\\0" + bytes((known,)) + b"\\0\\0\\0\\0"
+    s.sendto(query[:2] + head + query[12 : end + 5] + (record if known else b""), sender)
+"""
+"""A name server that knows one address for every name."""
+
+
+def pid_of(engine: Engine, container: str) -> str:
+    return engine.docker("inspect", "--format", "{{.State.Pid}}", container).stdout.strip()
+
+
+def inside(engine: Engine, container: str, *argv: str) -> str:
+    """Run a program of this machine in a container's network, with copies of the container's resolv.conf and hosts."""
+    pid = pid_of(engine, container)
+    for name in ("resolv.conf", "hosts"):
+        text = engine.docker("exec", container, "cat", f"/etc/{name}").stdout
+        (engine.folder / f"{container}-{name}").write_text(text)
+    mounts = [f"mount --bind {engine.folder}/{container}-{name} /etc/{name}" for name in ("resolv.conf", "hosts")]
+    script = " && ".join([*mounts, 'exec "$@"'])
+    command = ["nsenter", f"--net=/proc/{pid}/ns/net", "unshare", "-m", "sh", "-c", script, "sh", *argv]
+    environment = {**os.environ, **LIBRARIES}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def dig(engine: Engine, container: str, *argv: str) -> list[str]:
+    return inside(engine, container, str(PEERS / "usr/bin/dig"), "+short", *argv).split()
 
 
 def test_neighbours_are_found_by_every_name_they_have(engine: Engine) -> None:
     engine.docker("network", "create", "--subnet", "10.81.0.0/24", "one")
     ran = engine.docker(
         "run", "-d", "--name", "web", "--hostname", "wonder", "--network", "one", "--network-alias", "www",
-        "--ip", "10.81.0.9", IMAGE, "sleep", "1000",
+        "--network-alias", "*.app.test", "--ip", "10.81.0.9", *SLEEP,
     )  # fmt: skip
-    names = ["web", "WEB", "www", "wonder", ran.stdout[:12], "web.one", "www.one."]
-    script = ";".join(f"nslookup -type=a {name} 127.0.0.11 | grep -c 'Address: 10.81.0.9'" for name in names)
+    engine.docker("run", "-d", "--name", "asker", "--network", "one", "--link", "web:Linked", *SLEEP)
+    names = ["web", "WEB", "www", "wonder", ran.stdout[:12], "web.one", "any.app.test", "Linked"]
+    script = ";".join(f"nslookup -type=a {name} | grep -c 'Address: 10.81.0.9'" for name in names)
 
-    done = engine.docker("run", "--rm", "--network", "one", IMAGE, "sh", "-c", script)
-    pinged = engine.docker("run", "--rm", "--network", "one", IMAGE, "ping", "-c1", "-W2", "web")
+    by_busybox = engine.docker("exec", "asker", "sh", "-c", script).stdout
+    by_glibc = [inside(engine, "asker", "getent", "ahostsv4", name).split()[:1] for name in names]
+    by_dig = [dig(engine, "asker", *options, "web", "A") for options in ((), ("+tcp",), ("+noedns",))]
+    pinged = engine.docker("exec", "asker", "ping", "-c1", "-W2", "web").stdout
+    reverse = dig(engine, "asker", "-x", "10.81.0.9")
+    engine.docker("rename", "web", "spider")
+    renamed = dig(engine, "asker", "spider", "A")
 
-    assert done.stdout.split() == ["1"] * len(names)
-    assert "1 packets received" in pinged.stdout
+    assert by_busybox.split() == ["1"] * len(names)
+    assert by_glibc == [["10.81.0.9"]] * len(names)
+    assert by_dig == [["10.81.0.9"]] * 3
+    assert "1 packets received" in pinged
+    assert reverse == ["web.one."]
+    assert renamed == ["10.81.0.9"]
+
+
+def test_names_follow_connecting_and_disconnecting(engine: Engine) -> None:
+    engine.docker("network", "create", "--subnet", "10.81.0.0/24", "one")
+    engine.docker("run", "-d", "--name", "web", *SLEEP)
+    engine.docker("run", "-d", "--name", "asker", *SLEEP)
+    before = engine.docker("exec", "asker", "cat", "/etc/resolv.conf").stdout
+
+    engine.docker("network", "connect", "--ip", "10.81.0.9", "--alias", "www", "one", "web")
+    engine.docker("network", "connect", "one", "asker")
+    joined = [inside(engine, "asker", "getent", "hosts", name).split()[:1] for name in ("web", "www")]
+    engine.docker("network", "disconnect", "one", "web")
+    left = inside(engine, "asker", "getent", "hosts", "www")
+
+    assert "nameserver 127.0.0.11" not in before
+    assert joined == [["10.81.0.9"]] * 2
+    assert left == ""
+
+
+@pytest.fixture(params=BACKENDS)
+def asking(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path, image_tar: Path) -> Iterator[Engine]:
+    """Start an engine on a host whose resolv.conf names a server of the host's own."""
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver 127.0.0.1\n")
+    machine.host.run("mount", "--bind", str(conf), "/etc/resolv.conf")
+    server = ["/usr/bin/python3", "-I", "-c", UPSTREAM]
+    servers = []
+    engine = Engine(machine, tmp_path, f"--firewall-backend={request.param}", "--default-bridge-names")
+    try:
+        for address, answer in (
+            ("127.0.0.1", "192.0.2.101"),
+            ("127.0.0.2", "192.0.2.102"),
+            ("192.0.2.1", "192.0.2.103"),
+        ):
+            servers.append(
+                subprocess.Popen(machine.host.enter(*server, address, answer), stdout=subprocess.PIPE, text=True)
+            )
+            assert servers[-1].stdout is not None
+            servers[-1].stdout.readline()
+        engine.start()
+        engine.docker("import", str(image_tar), IMAGE)
+        yield engine
+    finally:
+        engine.close()
+        for process in servers:
+            process.terminate()
+            process.communicate()
+
+
+def test_other_names_are_asked_of_the_right_servers_from_the_right_place(asking: Engine) -> None:
+    asking.docker("network", "create", "open")
+    asking.docker("network", "create", "--internal", "closed")
+    for name, flags in {
+        "hosts": ["--network", "open"],
+        "own": ["--network", "open", "--dns", "192.0.2.1"],
+        "loop": ["--network", "open", "--dns", "127.0.0.1"],
+        "shut": ["--network", "closed"],
+        "plain": [],
+    }.items():
+        asking.docker("run", "-d", "--name", name, *flags, *SLEEP)
+
+    said = {name: dig(asking, name, "example.org", "A") for name in ("hosts", "own", "plain")}
+    shut = {name: inside(asking, name, str(PEERS / "usr/bin/dig"), "example.org") for name in ("shut", "loop")}
+    (asking.folder / "resolv.conf").write_text("nameserver 127.0.0.2\n")
+    changed = dig(asking, "hosts", "example.org", "A")
+    neighbour = dig(asking, "plain", "plain", "A")
+    host = dig(asking, "hosts", "host.docker.internal", "A")
+
+    assert said == {"hosts": ["192.0.2.101"], "own": ["192.0.2.103"], "plain": ["192.0.2.101"]}
+    assert all("status: SERVFAIL" in text for text in shut.values())
+    assert changed == ["192.0.2.102"]
+    assert len(neighbour) == 1
+    assert host == [
+        asking.docker("network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", "bridge").stdout.strip()
+    ]
+
+
+def test_no_query_is_lost_over_a_kill_of_the_engine(asking: Engine, tmp_path: Path) -> None:
+    asking.docker("network", "create", "one")
+    asking.docker("run", "-d", "--name", "web", "--network", "one", *SLEEP)
+    (tmp_path / "names").write_text("web A\nweb.one A\nexample.org A\n")
+    dnsperf = [str(PEERS / "usr/bin/dnsperf"), "-s", "127.0.0.11", "-d", str(tmp_path / "names"), "-Q", "2000"]
+    load = subprocess.Popen(
+        ["nsenter", f"--net=/proc/{pid_of(asking, 'web')}/ns/net", *dnsperf],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **LIBRARIES},
+    )
+    asking.kill()
+    asking.start()
+    asking.docker("run", "-d", "--name", "late", "--network", "one", *SLEEP)
+    late = dig(asking, "web", "late", "A")
+    load.send_signal(signal.SIGINT)
+    said, _ = load.communicate(timeout=60)
+
+    assert "Queries lost:         0 (0.00%)" in said
+    assert "NOERROR" in said
+    assert "SERVFAIL" not in said
+    assert len(late) == 1

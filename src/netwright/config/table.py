@@ -189,6 +189,19 @@ class Config:
     dns_search: tuple[str, ...] = many(
         "--dns-search", v.SEARCH, G.NAMES, "search domain of containers", key="dns-search"
     )
+    dns_ttl: int = one(
+        "--dns-ttl",
+        v.number("invalid DNS TTL", low=0, high=86_400),
+        5,
+        G.NAMES,
+        "seconds for which programs in containers may remember a container's address (Docker's is 600)",
+    )
+    default_bridge_names: bool = switch(
+        "--default-bridge-names",
+        False,
+        G.NAMES,
+        "let containers on the default bridge find each other by name as well",
+    )
     host_gateway_ips: tuple[IPAddress, ...] = many(
         "--host-gateway-ip",
         v.ADDRESS,

@@ -1,6 +1,7 @@
 """/etc/hosts, /etc/hostname and /etc/resolv.conf of a container: written on the host, mounted into it."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ HOSTNAME = "/etc/hostname"
 RESOLV_CONF = "/etc/resolv.conf"
 
 DEFAULT_BRIDGE = "bridge"
+_STACKLESS = frozenset(("host", "null"))
+"""Drivers of networks that lead to no other container."""
 _IPV6 = Path("/proc/net/if_inet6")
 """Not there where the kernel has no IPv6."""
 
@@ -25,15 +28,15 @@ _IPV6 = Path("/proc/net/if_inet6")
 class NameSettings:
     """What the daemon's options say of names; `host_gateways` are the addresses for `host-gateway`.
 
-    `embedded_resolver` tells whether user-defined networks have a resolver of the engine's. `source` is a file to take
-    for the host's resolv.conf, "" for the usual one.
+    `default_bridge_names` tells whether the default bridge is served by the embedded resolver like all other networks.
+    `source` is a file to take for the host's resolv.conf on the default bridge, "" for the usual one.
     """
 
     dns: tuple[IPAddress, ...] = ()
     dns_options: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
     host_gateways: Callable[[], Sequence[IPAddress]] = tuple
-    embedded_resolver: bool = False
+    default_bridge_names: bool = False
     source: str = ""
 
 
@@ -66,7 +69,9 @@ class NetworkFiles:
     ) -> None:
         Path(paths[HOSTNAME]).write_text(container.hostname + "\n")
         Path(paths[HOSTS]).write_text(self._hosts(container, attachments, links))
-        Path(paths[RESOLV_CONF]).write_text(self._resolv_conf(container.host, attachments))
+        resolv_conf = Path(paths[RESOLV_CONF])
+        resolv_conf.write_text(self._resolv_conf(container.host, attachments))
+        _remember(resolv_conf)
         for path in paths.values():
             Path(path).chmod(0o644)
 
@@ -85,19 +90,29 @@ class NetworkFiles:
             search=host.dns_search or self._settings.dns_search,
             options=host.dns_options or self._settings.dns_options,
         )
-        drivers = {item.network.driver for item in attachments}
-        if not drivers or drivers <= {"host", "null"}:
+        if {item.network.driver for item in attachments} <= _STACKLESS:
             return resolvconf.for_host(etc, overrides, resolvconf.ETC)
-        named = any(item.network.name != DEFAULT_BRIDGE for item in attachments)
-        if named and self._settings.embedded_resolver:
+        if self._is_embedded(attachments):
             return resolvconf.for_embedded(resolvconf.parse(etc), overrides, resolvconf.ETC)
         source = self._settings.source or resolvconf.base_path(etc)
         base = resolvconf.parse(_read(Path(source)))
         ipv6 = any(item.endpoint.ipv6 is not None for item in attachments)
         return resolvconf.for_default_bridge(base, overrides, source, ipv6=ipv6)
 
+    def _is_embedded(self, attachments: Sequence[Attachment]) -> bool:
+        """Tell whether the engine's own resolver answers."""
+        return any(
+            item.network.driver not in _STACKLESS
+            and (self._settings.default_bridge_names or item.network.name != DEFAULT_BRIDGE)
+            for item in attachments
+        )
+
     async def refresh(self, container: Container, attachments: Sequence[Attachment]) -> None:
-        """Bring the container's own lines in its hosts file up to date; lines that somebody else wrote stay."""
+        """Bring the container's own lines in its hosts file up to date; lines that somebody else wrote stay.
+
+        With its first network of the embedded resolver its resolv.conf names that one from then on, unless somebody has
+        changed the file.
+        """
         await asyncio.to_thread(self._refresh, container, attachments)
 
     def _refresh(self, container: Container, attachments: Sequence[Attachment]) -> None:
@@ -106,12 +121,34 @@ class NetworkFiles:
         kept = [line for line in _read(path).splitlines() if tuple(line.split()[1:]) != names]
         own = map(str, _own_entries(container, attachments))
         path.write_text("\n".join([*kept, *own]) + "\n")
+        resolv_conf = Path(self.paths(container.id)[RESOLV_CONF])
+        if self._is_embedded(attachments) and _is_untouched(resolv_conf):
+            resolv_conf.write_text(self._resolv_conf(container.host, attachments))
+            _remember(resolv_conf)
 
 
 def _has_loopback6(host: HostSettings) -> bool:
     """Tell whether there will be ::1 in a container; its networks do not matter for that, as in Docker."""
     off = ("net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.lo.disable_ipv6")
     return _IPV6.exists() and not any(host.sysctls.get(name, "0").strip() == "1" for name in off)
+
+
+def _remember(path: Path) -> None:
+    """Note what a file was written as, beside it, as Docker does."""
+    _hash_of(path).write_text(_digest(path))
+
+
+def _is_untouched(path: Path) -> bool:
+    """Tell whether a file is as it was written."""
+    return _read(_hash_of(path)) == _digest(path)
+
+
+def _hash_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.hash")
+
+
+def _digest(path: Path) -> str:
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def _names(container: Container) -> tuple[str, ...]:
