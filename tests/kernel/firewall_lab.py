@@ -14,6 +14,7 @@ as an attacker would.
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import socket
@@ -365,6 +366,39 @@ class Lab:
         listener = self.listen(receiver, ANY[ip_address(address).version], port)
         with self.connect(sender, address, to_port), listener.accept()[0] as served:
             return str(served.getpeername()[0])
+
+    def outcomes(self, attempts: Sequence[tuple[Place, str, int]]) -> list[str]:
+        """Attempt to connect, all at once; return what became of each: `reached`, `refused` or `silent`."""
+        poll, found = select.poll(), ["silent"] * len(attempts)
+        pending: dict[int, tuple[int, socket.socket]] = {}
+        for place, (sender, address, port) in enumerate(attempts):
+            with self.inside(sender):
+                client = socket.socket(_family(address), socket.SOCK_STREAM)
+            client.setblocking(False)
+            client.connect_ex((address, port))
+            pending[client.fileno()] = place, client
+            poll.register(client, select.POLLOUT)
+        while answered := poll.poll(SILENCE * 1000):
+            for descriptor, _ in answered:
+                place, client = pending[descriptor]
+                failed = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                # A neighbour that is not found is silence, too.
+                words = {0: "reached", errno.ECONNREFUSED: "refused"}
+                found[place] = words.get(failed, "silent")
+                poll.unregister(descriptor)
+        for _, client in pending.values():
+            client.close()
+        self._accept_all()
+        return found
+
+    def _accept_all(self) -> None:
+        """Take what waits at the listeners, so that there is room for more."""
+        for listener in self._listeners.values():
+            listener.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    listener.accept()[0].close()
+            listener.settimeout(PATIENCE)
 
     def assert_silent(self, *attempts: tuple[Place, str, int]) -> None:
         """Attempt to connect, all at once, and assert that none is answered, not even by a refusal."""

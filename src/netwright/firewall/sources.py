@@ -37,8 +37,8 @@ _WAY_IN = """
 """
 
 _WAY_OUT = """
-		{ip} daddr . {proto} . th dport @nothost{v} reject comment "this host itself is not among the sources of the port"
-		{proto} . th dport @nothostany{v} fib daddr type local reject comment "this host itself is not among the sources of the port"
+		{ip} daddr . {proto} . th dport @nothost{v} goto not-this-host
+		{proto} . th dport @nothostany{v} fib daddr type local goto not-this-host
 """
 
 _DECISIONS = """
@@ -86,6 +86,11 @@ def chains() -> str:
 		type filter hook output priority -110; policy accept;
 		ct state established,related accept comment "connections that stand"
 {_both(_WAY_OUT)}	}}
+
+	chain not-this-host {{
+		meta l4proto tcp reject with tcp reset comment "this host itself is not among the sources of the port"
+		reject comment "this host itself is not among the sources of the port"
+	}}
 
 {_both(_DECISIONS)}"""
 
