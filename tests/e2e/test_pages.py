@@ -23,9 +23,10 @@ def blocks(page: str) -> list[str]:
 
 SESSIONS = [
     pytest.param("".join(blocks("networks.md")), id="networks"),
+    pytest.param("".join(blocks("publishing.md")), id="publishing"),
     *(pytest.param(block, id=f"bridge-{number}") for number, block in enumerate(blocks("bridge.md"), 1)),
 ]
-"""One page goes on from block to block, on the other each begins anew."""
+"""Some pages go on from block to block, on that of bridges each begins anew."""
 
 
 def commands(session: str) -> list[tuple[str, str, str]]:
