@@ -56,6 +56,21 @@ def test_only_those_who_are_named_are_answered(engine: Engine) -> None:
     assert fetch(outside, HOST4, 8080) == "hello\n"
 
 
+def test_ways_to_one_port_of_a_container_are_told_apart(engine: Engine) -> None:
+    serve(engine, "--name", "web", "-p", "80", "-p", "8080:80")
+    before = engine.docker("port", "web").stdout
+
+    engine.netwright("publish", "web", "8081:80")
+    more = engine.docker("port", "web").stdout
+    engine.docker("network", "create", "front")
+    engine.docker("network", "connect", "--gw-priority", "1", "front", "web")
+    engine.netwright("unpublish", "web", "8081:80")
+
+    assert set(more.splitlines()) - set(before.splitlines()) == {f"80/tcp -> {ip}:8081" for ip in ("0.0.0.0", "[::]")}
+    assert engine.docker("port", "web").stdout == before
+    assert fetch(engine.machine.outside, HOST4, 8080) == "hello\n"
+
+
 REFUSALS = {
     ("publish", "web", "8080:80", "--from", "everybody"): "does not say who may connect",
     ("publish", "web", "8080:0"): "between 1 and 65535",

@@ -14,9 +14,9 @@ from netwright.host.protocol import Transaction
 from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Sandbox
-from netwright.model.ports import Port, PortBinding
+from netwright.model.ports import PortBinding
 from netwright.model.sources import EVERYBODY, Sources
-from netwright.publish.allocate import HostPorts, Reach, RelayPolicy, Wish, opened, preferred_number, wishes
+from netwright.publish.allocate import HostPorts, Reach, RelayPolicy, Wish, opened, preferred_numbers, wishes
 
 log = logging.getLogger(__name__)
 
@@ -64,15 +64,12 @@ class Publishing:
         where they are free. Raises SystemFailure in Docker's words; then the transaction takes the sockets back.
         """
         gateways = choose(after)
-        numbers = {
-            (binding.port, binding.host_ip): binding.host_port for item in before for binding in item.endpoint.bindings
-        }
-        held = frozenset(numbers.items()) if sandbox.open else frozenset()
+        had = [binding for item in before for binding in item.endpoint.bindings]
         granted: dict[Id, list[PortBinding]] = {item.endpoint.id: [] for item in after}
         for item in (*before, *after):
             self._ports.drop(item.endpoint.id)
         for wish in self._wishes(sandbox, gateways):
-            number = await self._hold(attempt, sandbox, wish, numbers, held)
+            number = await self._hold(attempt, sandbox, wish, had)
             for address in wish.addresses:
                 endpoint = _carrier(gateways, address)
                 granted[endpoint.id].append(PortBinding(wish.port, address, number, wish.sources))
@@ -130,15 +127,14 @@ class Publishing:
         attempt: Transaction,
         sandbox: Sandbox,
         wish: Wish,
-        numbers: Mapping[tuple[Port, IPAddress], int],
-        held: frozenset[tuple[tuple[Port, IPAddress], int]],
+        had: Sequence[PortBinding],
     ) -> int:
-        """Hold a number for a wish at all its addresses and return it."""
-        preferred = preferred_number(wish, numbers)
+        """Hold a number for a wish at all its addresses and return it; `had` is what the sandbox had before."""
+        held = {(binding.port, binding.host_ip, binding.host_port) for binding in had if sandbox.open}
         failure: OperationFailed | None = None
         try:
-            for number in self._ports.candidates(wish, preferred):
-                missing = [address for address in wish.addresses if ((wish.port, address), number) not in held]
+            for number in self._ports.candidates(wish, preferred_numbers(wish, had)):
+                missing = [address for address in wish.addresses if (wish.port, address, number) not in held]
                 holds = [HoldPort(protocol=wish.port.protocol, address=a, port=number) for a in missing]
                 try:
                     await attempt.do(holds)

@@ -8,7 +8,7 @@ then, for a range, the range from its start, and without one the ephemeral range
 who gets EADDRINUSE at one of a wish's addresses lets go of those it has, and takes the next candidate.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
@@ -187,7 +187,7 @@ class HostPorts:
             found = holders.get(address) or holders.get(_ANY[address.version]) or []
         return self._names[found[0]] if found else None
 
-    def candidates(self, wish: Wish, preferred: int = 0) -> Iterator[int]:
+    def candidates(self, wish: Wish, preferred: Sequence[int] = ()) -> Iterator[int]:
         """Yield the numbers to try for a wish, all free as far as is known here.
 
         Raises SystemFailure in Docker's words where none is: the port asked for is taken, or the whole range is.
@@ -197,13 +197,14 @@ class HostPorts:
             yield wish.first
             return
         numbers = range(wish.first, wish.last + 1) if wish.first else self._from_cursor()
-        first = [preferred] if preferred and self._wanted(wish, preferred) else []
+        # One that could have been chosen freely was; others may have been asked for by a wish that is gone.
+        first = sorted((n for n in preferred if self._wanted(wish, n)), key=lambda n: n not in self.ephemeral)
         others = (number for number in numbers if number not in first)
         free = (number for number in chain(first, others) if self._is_free(wish, number))
         tried = 0
         for number in free if wish.first else islice(free, EPHEMERAL_TRIES):
             tried += 1
-            if not wish.first and number != preferred:
+            if not wish.first and number not in first:
                 self._cursor = number + 1 - self.ephemeral.start
             yield number
         if not tried:
@@ -263,6 +264,7 @@ class RelayPolicy:
         return ipv6 if self.always6 or host.is_unspecified or host.is_loopback else None
 
 
-def preferred_number(wish: Wish, before: Mapping[tuple[Port, IPAddress], int]) -> int:
-    """Return the number that a wish had before, or 0."""
-    return next((before[wish.port, address] for address in wish.addresses if (wish.port, address) in before), 0)
+def preferred_numbers(wish: Wish, before: Iterable[PortBinding]) -> list[int]:
+    """Return the numbers under which a wish's port was published at its addresses before."""
+    found = (had.host_port for had in before if had.port == wish.port and had.host_ip in wish.addresses)
+    return list(dict.fromkeys(number for number in found if number))

@@ -21,7 +21,7 @@ from netwright.publish.allocate import (
     RelayPolicy,
     Wish,
     opened,
-    preferred_number,
+    preferred_numbers,
     wishes,
 )
 
@@ -124,7 +124,7 @@ class TestWishes:
 
 class TestCandidates:
     def test_a_fixed_number_is_the_only_one(self) -> None:
-        assert list(HostPorts().candidates(wish(8080), preferred=9090)) == [8080]
+        assert list(HostPorts().candidates(wish(8080), preferred=(9090,))) == [8080]
 
     def test_a_number_that_is_taken_is_refused_in_dockers_words_and_says_by_whom(self) -> None:
         ports = HostPorts()
@@ -152,14 +152,14 @@ class TestCandidates:
 
     def test_what_was_had_before_is_tried_first(self) -> None:
         ports = HostPorts(ephemeral=range(100, 200))
-        assert next(ports.candidates(wish(8000, 8009), preferred=8005)) == 8005
-        assert list(islice(ports.candidates(wish(), preferred=150), 2)) == [150, 100]
+        assert next(ports.candidates(wish(8000, 8009), preferred=(8005,))) == 8005
+        assert list(islice(ports.candidates(wish(), preferred=(150,)), 2)) == [150, 100]
 
     def test_what_was_had_before_is_not_tried_where_it_is_taken_or_outside(self) -> None:
         ports = HostPorts(ephemeral=range(100, 200))
         ports.put(Id("e1"), "web", [bound(150)])
-        assert next(ports.candidates(wish(), preferred=150)) == 100
-        assert next(ports.candidates(wish(8000, 8009), preferred=9000)) == 8000
+        assert next(ports.candidates(wish(), preferred=(150,))) == 100
+        assert next(ports.candidates(wish(8000, 8009), preferred=(9000,))) == 8000
 
     def test_free_choice_goes_round_and_leaves_reserved_numbers_alone(self) -> None:
         ports = HostPorts(ephemeral=range(100, 104), avoided=frozenset({102}))
@@ -168,7 +168,7 @@ class TestCandidates:
 
     def test_a_number_of_before_does_not_move_the_choice(self) -> None:
         ports = HostPorts(ephemeral=range(100, 104))
-        assert next(ports.candidates(wish(), preferred=102)) == 102
+        assert next(ports.candidates(wish(), preferred=(8081, 102))) == 102
         assert next(ports.candidates(wish())) == 100
 
     def test_reserved_numbers_are_granted_where_they_are_asked_for(self) -> None:
@@ -281,7 +281,7 @@ def test_candidates_are_exactly_what_is_free_and_wished_for(
     }
     asked = Wish(port=WEB, addresses=tuple(addresses), first=first, last=max(first, last))
     try:
-        found = list(ports.candidates(asked, preferred))
+        found = list(ports.candidates(asked, (preferred,)))
     except SystemFailure:
         found = []
     if first <= last:
@@ -344,10 +344,16 @@ class TestRelayPolicy:
         assert policy.target(bound(0, ANY_IPV6), ENDPOINT) is None
 
 
-def test_the_number_of_before_is_that_of_any_address_of_a_wish() -> None:
-    before: dict[tuple[Port, IPAddress], int] = {(WEB, ANY_IPV6): 32768, (Port(81, TCP), ANY_IPV4): 32769}
-    assert preferred_number(wish(0, 0, *BOTH), before) == 32768
-    assert preferred_number(wish(0, 0, LOOPBACK4), before) == 0
+def test_the_numbers_of_before_are_all_those_of_a_wishs_port_at_its_addresses() -> None:
+    before = [
+        bound(8080, ANY_IPV4, WEB),
+        bound(32768, ANY_IPV6, WEB),
+        bound(8080, ANY_IPV6, WEB),
+        bound(32769, ANY_IPV4, Port(81, TCP)),
+        bound(0, ANY_IPV4, WEB),
+    ]
+    assert preferred_numbers(wish(0, 0, *BOTH), before) == [8080, 32768]
+    assert preferred_numbers(wish(0, 0, LOOPBACK4), before) == []
 
 
 def test_each_family_has_the_default_address_of_its_own_gateways_network() -> None:
