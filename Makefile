@@ -57,9 +57,7 @@ docs:
 	$(BIN)/python -m netwright.config.render > docs/daemon-options.md
 
 bench: install-deps
-	$(BIN)/python bench/ipam.py
-	$(BIN)/python bench/many_networks.py
-	$(BIN)/python bench/compare.py
+	$(BIN)/python bench/all.py
 
 lock:
 	@scripts/lock

@@ -1,4 +1,4 @@
-"""Netwright beside Docker's daemon in one run: start, memory, run to first byte, connect, listing.
+"""Netwright beside Docker's daemon in one run: start, memory, listing, run to first byte, connect, create.
 
     .venv/bin/python bench/compare.py [--runs N] [--json FILE]
 
@@ -11,38 +11,43 @@ import json
 import re
 import socket
 import statistics
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from engines import Engine, busybox_image, engine
+from figures import Figure, Target, exit_code, show
+
+QUIET = 0.1
+"""Seconds between two measurements: what one engine left to do in the background is not to be paid by the other."""
+
+STARTS = 3
 
 TARGETS = {
-    "run -d to first HTTP answer, ms": ("at most", 0.4),
-    "GET /networks, requests/s": ("at least", 2.0),
+    "start to ready, s": Target("at most", 0.7, of_ratio=False),
+    "resident when idle, MB": Target("at most", 80.0, of_ratio=False),
+    "GET /networks, requests/s": Target("at least", 2.0),
+    "run -d to first HTTP answer, ms": Target("at most", 0.4),
+    "network connect, ms": Target("at most", 0.1),
+    "network disconnect, ms": Target("at most", 0.1),
+    "network create + remove, ms": Target("at most", 0.1),
 }
-
-
-@dataclass
-class Row:
-    """One thing measured on both engines."""
-
-    what: str
-    netwright: float
-    docker: float
-
-    @property
-    def ratio(self) -> float:
-        """Return netwright's figure over Docker's."""
-        return self.netwright / self.docker
 
 
 def in_turn(runs: int, measure: Callable[[Engine], float], ours: Engine, theirs: Engine) -> tuple[float, float]:
     """Measure both engines alternately and return the two medians; one run of each warms up."""
-    measure(ours), measure(theirs)
-    pairs = [(measure(ours), measure(theirs)) for _ in range(runs)]
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+    samples: dict[str, list[float]] = {ours.name: [], theirs.name: []}
+    for _ in range(runs + 1):
+        for under_test in (ours, theirs):
+            time.sleep(QUIET)
+            samples[under_test.name].append(measure(under_test))
+    return statistics.median(samples[ours.name][1:]), statistics.median(samples[theirs.name][1:])
+
+
+def figure(what: str, ours: float, theirs: float, judged: float | None = None) -> Figure:
+    """Return a figure with its target, if it has one."""
+    return Figure(what, ours, theirs, TARGETS.get(what), judged)
 
 
 def run_to_first_byte(under_test: Engine) -> float:
@@ -137,53 +142,67 @@ def network_times(under_test: Engine) -> tuple[float, float]:
     return (made - begin) * 1000, (time.perf_counter() - made) * 1000
 
 
-def measure(runs: int) -> list[Row]:
-    """Start both engines and measure everything."""
+def start_times() -> tuple[list[float], list[float]]:
+    """Return the seconds that starts on empty folders take, both engines in turn."""
+    ours, theirs = [], []
+    for _ in range(STARTS):
+        with engine("netwright") as started:
+            ours.append(started.ready)
+        with engine("docker") as started:
+            theirs.append(started.ready)
+    return ours, theirs
+
+
+def measure(runs: int) -> list[Figure]:
+    """Start both engines, measure everything, and print."""
+    ours_start, theirs_start = start_times()
+    found = [
+        figure("start to ready, s", statistics.median(ours_start), statistics.median(theirs_start), min(ours_start))
+    ]
     with engine("netwright") as ours, engine("docker") as theirs:
-        rows = [Row("start to ready, ms", ours.ready * 1000, theirs.ready * 1000)]
         time.sleep(2)  # let start-up work settle before memory is read
-        rows.append(Row("resident when idle, MB", ours.resident(), theirs.resident()))
+        found.append(figure("resident when idle, MB", ours.resident(), theirs.resident()))
         for under_test in (ours, theirs):
             busybox_image(under_test)
-        rows.append(Row("GET /networks, requests/s", *in_turn(runs, listing_rate, ours, theirs)))
-        rows.append(Row("run -d to first HTTP answer, ms", *in_turn(runs, run_to_first_byte, ours, theirs)))
-        rows.extend(_networks(runs, ours, theirs))
-    return rows
+        measured: dict[str, Callable[[Engine], float]] = {
+            "GET /networks, requests/s": listing_rate,
+            "run -d to first HTTP answer, ms": run_to_first_byte,
+        }
+        found += [figure(what, *in_turn(runs, how, ours, theirs)) for what, how in measured.items()]
+        found += _networks(runs, ours, theirs)
+    show(f"beside Docker's daemon, medians of {runs} runs in turn", found)
+    return found
 
 
-def _networks(runs: int, ours: Engine, theirs: Engine) -> list[Row]:
+def _networks(runs: int, ours: Engine, theirs: Engine) -> list[Figure]:
     for under_test in (ours, theirs):
         under_test.docker("network", "create", "benched")
         under_test.docker("run", "-d", "--name", "member", "bench:latest", "sleep", "100000")
-    rows = []
     measured: dict[str, Callable[[Engine], float]] = {
-        "network connect (API), ms": lambda e: connect_times(e, "member", "benched")[0],
-        "network disconnect (API), ms": lambda e: connect_times(e, "member", "benched")[1],
-        "network create (API), ms": lambda e: network_times(e)[0],
-        "network remove (API), ms": lambda e: network_times(e)[1],
+        "network connect, ms": lambda e: connect_times(e, "member", "benched")[0],
+        "network disconnect, ms": lambda e: connect_times(e, "member", "benched")[1],
+        "network create, ms": lambda e: network_times(e)[0],
+        "network remove, ms": lambda e: network_times(e)[1],
+        "network create + remove, ms": lambda e: sum(network_times(e)),
     }
-    for what, measurement in measured.items():
-        rows.append(Row(what, *in_turn(runs, measurement, ours, theirs)))
+    found = [figure(what, *in_turn(runs, how, ours, theirs)) for what, how in measured.items()]
     for under_test in (ours, theirs):
         under_test.docker("rm", "-f", "member")
-    return rows
+    return found
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=15, help="counted runs of each measurement (default 15)")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     arguments = parser.parse_args()
-    rows = measure(arguments.runs)
-    print(f"{'':34} {'netwright':>10} {'docker':>10} {'ratio':>7}  target")
-    for row in rows:
-        kind, bound = TARGETS.get(row.what, ("", 0.0))
-        target = f"{kind} {bound}" if kind else ""
-        print(f"{row.what:34} {row.netwright:10.1f} {row.docker:10.1f} {row.ratio:7.2f}  {target}")
+    found = measure(arguments.runs)
     if arguments.json:
-        arguments.json.write_text(json.dumps([vars(row) | {"ratio": row.ratio} for row in rows], indent=2))
+        rows = [{"what": one.what, "netwright": one.ours, "docker": one.theirs, "ratio": one.ratio} for one in found]
+        arguments.json.write_text(json.dumps(rows, indent=2))
+    return exit_code(found)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,10 +9,13 @@ processor, and of the quickest of ten chunks of a hundred: what else the machine
 
 import argparse
 import random
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
+
+from figures import Figure, Target, exit_code, show
 
 from netwright.ipam.addresses import AddressSpace
 from netwright.ipam.subnets import DEFAULT_SOURCES, SubnetSpace, unique_local_source
@@ -22,7 +25,7 @@ CHUNK = 100
 ENDS = 1000
 SUBNET = IPv4Network("10.0.0.0/16")
 ADDRESSES = 65_000
-TARGET = 1.3
+TARGET = Target("at most", 1.3)
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,16 @@ def subnets(networks: int, chance: random.Random) -> list[Row]:
     return rows
 
 
-def main() -> None:
+def measure(networks: int, seed: int) -> list[Figure]:
+    """Measure and print."""
+    chance = random.Random(seed)  # the same orders in every run
+    rows = (*addresses(chance), *subnets(networks, chance))
+    found = [Figure(f"{row.what} ({len(row.chunks) * CHUNK:,}), us", row.last, row.first, TARGET) for row in rows]
+    show("address management as it fills", found, "last 1000", "first 1000")
+    return found
+
+
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=int, default=10_000, help="how many get subnets (default 10,000)")
@@ -119,14 +131,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if not 2 * ENDS <= arguments.networks <= 16_000:
         parser.error("--networks must be from 2,000 to 16,000: the default pools have little more")
-    chance = random.Random(arguments.seed)  # the same orders in every run
-    print(f"{'':44} {'times':>7} {'first 1000':>11} {'last 1000':>11} {'ratio':>6}")
-    for row in (*addresses(chance), *subnets(arguments.networks, chance)):
-        ratio = row.last / row.first
-        slow = "" if ratio <= TARGET else f"  more than {TARGET}"
-        count = len(row.chunks) * CHUNK
-        print(f"{row.what:44} {count:7,} {row.first:8.2f} us {row.last:8.2f} us {ratio:6.2f}{slow}")
+    return exit_code(measure(arguments.networks, arguments.seed))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,5 +1,6 @@
 """The daemon's command line, up to the point where an engine would be built."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from netwright import __version__
 from netwright.errors import InvalidInput
-from netwright.frontends.daemon import load, main
+from netwright.frontends.daemon import _nothing_is_garbage, load, main
 
 
 @pytest.fixture
@@ -60,3 +61,12 @@ def test_relative_paths_become_absolute(file: Path, tmp_path: Path, monkeypatch:
     assert (config.data_root, config.exec_root) == (tmp_path / "data", tmp_path / "exec")
     assert config.pidfile == tmp_path / "exec" / "netwright.pid"
     assert str(config.hosts[0]) == f"unix://{tmp_path}/exec/docker.sock"
+
+
+def test_garbage_is_collected_again_once_the_engine_is_imported() -> None:
+    frozen = gc.get_freeze_count()
+    with _nothing_is_garbage():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > frozen
+    gc.unfreeze()

@@ -1,0 +1,29 @@
+"""All benchmarks one after the other, as `make bench` runs them; exit code 1 where a target is missed.
+
+.venv/bin/python bench/all.py
+"""
+
+import os
+import sys
+
+import attach
+import commandline
+import compare
+import ipam
+import networks
+from figures import exit_code
+
+
+def main() -> int:
+    """Measure everything and print."""
+    load = os.getloadavg()[0]
+    print(f"load average before: {load:.1f} on {os.cpu_count()} processors", end="")
+    print(" (busy: trust ratios, not milliseconds)" if load > 0.5 else "")
+    found = [*ipam.measure(10_000, 1), *attach.measure(8), *compare.measure(15)]
+    found += [*networks.measure(25), *commandline.measure(20)]
+    print()
+    return exit_code(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
