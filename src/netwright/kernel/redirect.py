@@ -33,6 +33,7 @@ _MAP_LOOKUP_ELEM, _SK_ASSIGN, _SK_RELEASE = 1, 124, 86
 _FAMILY, _PROTOCOL, _LOCAL_IP4, _LOCAL_PORT = 8, 12, 40, 60
 """Offsets in `struct bpf_sk_lookup` (linux/bpf.h)."""
 
+_ATTEMPTS = 5
 _TO_PASS = -1
 """An offset that stands for the last two instructions, which let a packet go its way."""
 
@@ -140,9 +141,14 @@ def _bpf(command: int, attributes: bytes, what: str) -> int:
     if number is None:
         raise Unsupported(f"{what}: bpf(2) has no number here that we know, on {platform.machine()}")
     asked = ctypes.create_string_buffer(attributes, len(attributes))
-    result = int(_libc.syscall(number, command, asked, len(asked)))
-    if result < 0:
+    result, failure = -1, errno.EAGAIN
+    for _ in range(_ATTEMPTS):
+        result = int(_libc.syscall(number, command, asked, len(asked)))
         failure = ctypes.get_errno()
+        # The kernel gives up the verification of a program where a signal comes, and asks for another try.
+        if result >= 0 or failure != errno.EAGAIN:
+            break
+    if result < 0:
         kind = Unsupported if failure in _UNSUPPORTED else OperationFailed
         raise kind(f"{what}: {os.strerror(failure)}", errno=failure)
     return result
