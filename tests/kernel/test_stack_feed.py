@@ -17,7 +17,10 @@ from netwright.host.notices import (
     RouteAppeared,
     RouteVanished,
 )
+from netwright.host.ops import DeleteLink
 from netwright.host.queries import Route
+from netwright.kernel.links import delete_link, reap
+from netwright.kernel.stack import Stack
 from netwright.kernel.stack_feed import StackFeed
 
 pytestmark = pytest.mark.kernel
@@ -117,3 +120,14 @@ async def test_a_gap_is_told(ear: Ear) -> None:
     ip("-batch", "-", stdin="".join(f"route add 10.{n >> 8}.{n & 255}.0/24 dev tun0\n" for n in range(4000)))
 
     await ear.until(lambda notice: isinstance(notice, NoticesMissed))
+
+
+async def test_nothing_is_told_of_a_link_that_was_taken_out_of_service(ear: Ear) -> None:
+    home = Stack(None, 0)
+    assert delete_link(home, DeleteLink(name="tun0"), group=1)
+    reap(home, group=1)
+    home.close()
+    ip("link", "add", "last0", "type", "bridge")
+    ip("link", "del", "last0")
+    await ear.until(gone("last0"))
+    assert not [notice for notice in ear.heard if "nwx" in str(notice)]

@@ -52,7 +52,8 @@ class Lan:
         await self._firewall.follow(await self._look())
 
     async def _look(self) -> tuple[LanIntent, ...]:
-        return lan_of(await self._host.ask(Routes()), self._links.of_networks())
+        own = self._links.of_networks()
+        return lan_of(await self._host.ask(Routes(but_through=own)), own)
 
 
 def lan_of(routes: Iterable[Route], own: Iterable[str]) -> tuple[LanIntent, ...]:

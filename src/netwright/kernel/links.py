@@ -14,6 +14,7 @@ BRIDGE_PORTS = 1023
 """How many ports the kernel gives a bridge (BR_MAX_PORTS less the reserved 0)."""
 
 _PARKED = 0x10000000
+_PARKED_NAME = "nwx"
 
 
 def parked_group(group: int) -> int:
@@ -135,7 +136,12 @@ def retire_link(stack: Stack, op: ops.RetireLink) -> None:
 
 
 def _parked_name(index: int) -> str:
-    return f"nwx{index}"
+    return f"{_PARKED_NAME}{index}"
+
+
+def is_parked(name: str) -> bool:
+    """Tell whether a link of this name is one that was taken out of service, and waits to be deleted."""
+    return name.startswith(_PARKED_NAME) and name.removeprefix(_PARKED_NAME).isdecimal()
 
 
 def _rename(stack: Stack, what: str, index: int, batch: Sequence[bytearray]) -> None:

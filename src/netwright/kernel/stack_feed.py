@@ -21,6 +21,7 @@ from netwright.host.notices import (
     RouteVanished,
 )
 from netwright.kernel.filter import DROP, JUMP_IF_ANY, JUMP_IF_EQUAL, KEEP, LOAD_HALF, LOAD_WORD, Instruction, attach
+from netwright.kernel.links import is_parked
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.wire import HEADER, as_number, as_text, attributes, messages
 from netwright.kernel.routes import read_route
@@ -95,7 +96,18 @@ def _open() -> socket.socket:
 
 
 def read_notices(datagram: bytes) -> Iterator[Notice]:
-    """Yield what the messages of a datagram tell."""
+    """Yield what the messages of a datagram tell, but nothing of links that were taken out of service."""
+    for notice in _all_notices(datagram):
+        match notice:
+            case RouteAppeared(route) | RouteVanished(route) if is_parked(route.link):
+                continue
+            case LinkDown(link) | AddressVanished(link) if is_parked(link):
+                continue
+            case _:
+                yield notice
+
+
+def _all_notices(datagram: bytes) -> Iterator[Notice]:
     for kind, _, _, body in messages(datagram):
         if kind in {rt.RTM_NEWROUTE, rt.RTM_DELROUTE}:
             route = read_route(body, _name)
