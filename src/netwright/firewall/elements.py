@@ -83,7 +83,8 @@ def _network(intent: NetworkIntent) -> Iterator[Element]:
     yield element("inet", "bridges", bridge)
     yield element("guard", "bridges", bridge)
     yield element("inet", "same", bridge, bridge)
-    yield element("inet", f"own{version}", bridge, subnet)
+    # To delete from a set of intervals the kernel compares with all, part by part: the shortest part goes first.
+    yield element("inet", f"own{version}", subnet, bridge)
     if intent.internal:
         yield element("inet", "internal", bridge)
         return

@@ -29,7 +29,7 @@ _SETS = """
 """
 
 _FAMILY_SETS = """
-	set own{v} {{ type ifname . {addr}; flags interval; }}
+	set own{v} {{ type {addr} . ifname; flags interval; }}
 	set guarded{v} {{ type {addr}; flags interval; }}
 	set trusted{v} {{ type ifname . {addr}; flags interval; }}
 	set masqueraded{v} {{ type {addr}; flags interval; }}
@@ -53,7 +53,7 @@ _PUBLISHED = """
 
 _DIRECT = """
 		iifname . {ip} daddr @trusted{v} accept comment "trusted interface"
-		iifname != "lo" {ip} daddr @guarded{v} iifname . {ip} daddr != @own{v} fib daddr type != local drop comment "container addresses are not reached directly"
+		iifname != "lo" {ip} daddr @guarded{v} {ip} daddr . iifname != @own{v} fib daddr type != local drop comment "container addresses are not reached directly"
 """
 
 _INWARD = """
@@ -64,9 +64,9 @@ _INWARD = """
 """
 
 _POSTROUTING = """
-		ct status dnat oifname . {ip} saddr @own{v} masquerade comment "neighbours that meet through the host"
-		oifname . {ip} saddr != @own{v} snat {ip} to {ip} saddr map @source{v} comment "source address chosen for the network"
-		oifname . {ip} saddr != @own{v} {ip} saddr @masqueraded{v} masquerade comment "outgoing"
+		ct status dnat {ip} saddr . oifname @own{v} masquerade comment "neighbours that meet through the host"
+		{ip} saddr . oifname != @own{v} snat {ip} to {ip} saddr map @source{v} comment "source address chosen for the network"
+		{ip} saddr . oifname != @own{v} {ip} saddr @masqueraded{v} masquerade comment "outgoing"
 """
 
 # Sets of ranges compare bytes, and `meta l4proto` is a number in the host's order: kernels from 7 on refuse to turn a
@@ -146,8 +146,8 @@ def guard_table(name: str) -> str:
     """Return the table of the inet family that stands beside Docker's chains in iptables: what those lack."""
     return f"""table inet {name} {{
 	set bridges {{ type ifname; }}
-	set own4 {{ type ifname . ipv4_addr; flags interval; }}
-	set own6 {{ type ifname . ipv6_addr; flags interval; }}
+	set own4 {{ type ipv4_addr . ifname; flags interval; }}
+	set own6 {{ type ipv6_addr . ifname; flags interval; }}
 {sources.declared()}
 	chain loopback-guard {{
 		type filter hook prerouting priority -300; policy accept;

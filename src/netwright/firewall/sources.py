@@ -33,7 +33,7 @@ _SETS = """
 _WAY_IN = """
 		{ip} daddr . {proto} . th dport @limited{v} goto named-sources-v{v}
 		{proto} . th dport @limitedany{v} fib daddr type local goto any-sources-v{v}
-		{ip} daddr . {proto} . th dport @limitedrouted{v} iifname . {ip} daddr != @own{v} goto named-sources-v{v}
+		{ip} daddr . {proto} . th dport @limitedrouted{v} {ip} daddr . iifname != @own{v} goto named-sources-v{v}
 """
 
 _WAY_OUT = """
