@@ -14,6 +14,12 @@ from netwright.model.names import Id
 from netwright.model.network import Endpoint, EndpointSpec, Network, Pool, Sandbox, SandboxKind
 from netwright.model.ports import Port, PortRequest
 
+NO_SWARM = (
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
+    "and try again."
+)
+"""What Docker answers whoever asks for what only a swarm has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRequest:

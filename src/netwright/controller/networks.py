@@ -12,7 +12,7 @@ from ipaddress import ip_network
 
 from netwright.controller import configurations
 from netwright.controller.addressing import Addressing
-from netwright.controller.api import Attachment, NetworkRequest
+from netwright.controller.api import NO_SWARM, Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.overlaps import Overlaps
@@ -30,12 +30,6 @@ from netwright.host.queries import LinkNamed, ReadFile, Route, Routes
 from netwright.model.addressing import IPNetwork
 from netwright.model.names import Id, new_id, short
 from netwright.model.network import Network
-
-_NO_SWARM = (
-    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
-    "and try again."
-)
-"""What Docker answers who asks for an overlay network outside of a swarm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +150,7 @@ class Networks:
             driver = self._with.drivers[request.driver]
         except KeyError:
             if request.driver == "overlay":
-                raise Forbidden(_NO_SWARM) from None
+                raise Forbidden(NO_SWARM) from None
             near = get_close_matches(request.driver, self._with.drivers, n=1)
             hint = f": did you mean {near[0]}?" if near else ""
             raise NotFound(f'plugin "{request.driver}" not found{hint}') from None

@@ -1,7 +1,8 @@
 """What Docker has and netwright has not: each answered with a sentence that says so.
 
 Every sentence has the words "not supported": by them the docker command line tells, while it tries one kind of object
-after the other, what an engine does not know from what has failed.
+after the other, what an engine does not know from what has failed. What belongs to a swarm is answered as by any engine
+that is in none: clients know that, and some ask to leave a swarm whether or not they are in one.
 """
 
 from aiohttp import web
@@ -9,18 +10,14 @@ from aiohttp import web
 from netwright.api.call import Call, answer
 from netwright.api.routes.table import Handler, Route
 from netwright.api.wire.images import BuildCachePruned
-from netwright.errors import NotBuilt
+from netwright.controller.api import NO_SWARM
+from netwright.errors import NetwrightError, NotBuilt, Unavailable
 
 _ABSENT = (
     ("building images is not supported: build with buildah or a buildx builder of its own, and load or pull the result",
      ("POST /build", "POST /build/cancel", "POST /session", "POST /grpc")),
     ("making images of containers is not supported: build them, or import a tar", ("POST /commit",)),
-    ("swarm mode is not supported",
-     ("GET /swarm", "GET /swarm/{rest...}", "POST /swarm/{rest...}", "GET /nodes", "GET /nodes/{rest...}",
-      "POST /nodes/{rest...}", "DELETE /nodes/{rest...}", "GET /services", "GET /services/{rest...}",
-      "POST /services/{rest...}", "DELETE /services/{rest...}", "GET /tasks", "GET /tasks/{rest...}", "GET /secrets",
-      "GET /secrets/{rest...}", "POST /secrets/{rest...}", "DELETE /secrets/{rest...}", "GET /configs",
-      "GET /configs/{rest...}", "POST /configs/{rest...}", "DELETE /configs/{rest...}", "PUT /volumes/{name}")),
+    ("swarm mode is not supported", ("POST /swarm/init", "POST /swarm/join", "PUT /volumes/{name}")),
     ("managed plugins are not supported",
      ("GET /plugins/{rest...}", "POST /plugins/{rest...}", "DELETE /plugins/{rest...}")),
     ("figures of single containers are not supported: read them from their cgroups",
@@ -47,6 +44,13 @@ _ABSENT = (
      ("POST /auth",)),
     ("measuring disk usage is not supported", ("GET /system/df",)),
 )  # fmt: skip
+_OF_A_SWARM = (
+    "GET /swarm", "GET /swarm/{rest...}", "POST /swarm/{rest...}", "GET /nodes", "GET /nodes/{rest...}",
+    "POST /nodes/{rest...}", "DELETE /nodes/{rest...}", "GET /services", "GET /services/{rest...}",
+    "POST /services/{rest...}", "DELETE /services/{rest...}", "GET /tasks", "GET /tasks/{rest...}", "GET /secrets",
+    "GET /secrets/{rest...}", "POST /secrets/{rest...}", "DELETE /secrets/{rest...}", "GET /configs",
+    "GET /configs/{rest...}", "POST /configs/{rest...}", "DELETE /configs/{rest...}",
+)  # fmt: skip
 
 
 def routes() -> list[Route]:
@@ -55,13 +59,17 @@ def routes() -> list[Route]:
     for sentence, places in _ABSENT:
         for place in places:
             method, _, pattern = place.partition(" ")
-            found.append(Route(method, pattern, _refusal(sentence)))
+            found.append(Route(method, pattern, _refusal(NotBuilt(sentence))))
+    found.append(Route("POST", "/swarm/leave", _refusal(Unavailable("This node is not part of a swarm"))))
+    for place in _OF_A_SWARM:
+        method, _, pattern = place.partition(" ")
+        found.append(Route(method, pattern, _refusal(Unavailable(NO_SWARM))))
     return found
 
 
-def _refusal(sentence: str) -> Handler:
+def _refusal(error: NetwrightError) -> Handler:
     async def refuse(_: Call) -> web.StreamResponse:
-        raise NotBuilt(sentence)
+        raise type(error)(str(error))
 
     return refuse
 

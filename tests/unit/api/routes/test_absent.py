@@ -8,11 +8,7 @@ from netwright.api.routes.absent import routes
 REFUSED = [
     ("POST", "/build"),
     ("POST", "/commit"),
-    ("GET", "/swarm"),
     ("POST", "/swarm/init"),
-    ("GET", "/services"),
-    ("GET", "/nodes/x"),
-    ("POST", "/secrets/create"),
     ("GET", "/plugins/x/json"),
     ("GET", "/containers/web/stats"),
     ("GET", "/containers/web/top"),
@@ -37,6 +33,23 @@ async def test_what_is_absent_is_refused_with_a_sentence(http: Http, method: str
 
     assert status == 501
     assert "not supported" in body["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "words"),
+    [
+        ("GET", "/swarm", "This node is not a swarm manager."),
+        ("GET", "/services", "This node is not a swarm manager."),
+        ("GET", "/nodes/x", "This node is not a swarm manager."),
+        ("POST", "/secrets/create", "This node is not a swarm manager."),
+        ("POST", "/swarm/leave", "This node is not part of a swarm"),
+    ],
+)
+async def test_what_is_of_a_swarm_is_answered_as_outside_of_one(http: Http, method: str, path: str, words: str) -> None:
+    status, body = await http.call(method, path)
+
+    assert status == 503
+    assert body["message"].startswith(words)
 
 
 async def test_what_is_absent_needs_neither_pruning_nor_listing(http: Http) -> None:
