@@ -1,10 +1,13 @@
 """Every option of a bridge network and of its endpoints, seen in the kernel and by packets."""
 
 import json
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
-from machine import HOST4, HOST4_SECOND, HOST6, OUTSIDE4, OUTSIDE6, Engine
+from conftest import BACKENDS
+from machine import HOST4, HOST4_SECOND, HOST6, OUTSIDE4, OUTSIDE6, Engine, Machine
 from traffic import (
     addresses,
     default_route,
@@ -205,6 +208,35 @@ def test_neighbours_without_icc_meet_only_at_published_ports(engine: Engine) -> 
         assert not reached(peer, own, 80)
         assert not pinged(peer, own)
         assert pinged(peer, far)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_linked_containers_reach_what_is_exposed_though_neighbours_keep_apart(
+    machine: Machine, tmp_path: Path, image_tar: Path, backend: str
+) -> None:
+    flags = ("--icc=false", "--ipv6", "--fixed-cidr-v6=fd91::/64", f"--firewall-backend={backend}")
+    engine = Engine(machine, tmp_path, *flags)
+    try:
+        engine.start()
+        engine.docker("import", str(image_tar), IMAGE)
+        db = serve(engine, "--name", "db", "--expose", "80")
+        engine.docker("exec", "-d", "db", "httpd", "-f", "-p", "81", "-h", "/www")
+        linked, stranger = sleeper(engine, "--name", "app", "--link", "db:database"), sleeper(engine)
+        ends = [address.partition("/")[0] for address in addresses(db, "eth0")]
+
+        assert len(ends) == 2
+        for own in ends:
+            assert fetch(machine.host, own, 81) == "hello\n"
+            assert fetch(linked, own, 80) == "hello\n"
+            assert not reached(linked, own, 81)
+            assert not reached(stranger, own, 80)
+        assert engine.docker("exec", "app", "wget", "-q", "-O", "-", "http://database/").stdout == "hello\n"
+        engine.docker("restart", "-t", "0", "db")
+        assert fetch(linked, ends[0], 80) == "hello\n"
+        engine.docker("rm", "-f", "db")
+        assert re.findall(r"elements = .*tcp . 80", machine.host.run("nft", "list", "ruleset").stdout) == []
+    finally:
+        engine.close()
 
 
 def test_a_trusted_interface_reaches_containers_directly(engine: Engine) -> None:

@@ -76,7 +76,7 @@ class FakeSandboxes:
         await self._put(row)
         return row
 
-    async def open(self, sandbox: Id) -> Sequence[Attachment]:
+    async def open(self, sandbox: Id, reaches: Sequence[Id] = ()) -> Sequence[Attachment]:
         row = self.get(sandbox)
         await self._put(replace(row, open=True))
         if row.kind is SandboxKind.OWN and not row.open:

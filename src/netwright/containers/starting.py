@@ -70,9 +70,10 @@ class Starting:
         """Open the container's stack, or find the other's that it joins, and return its files."""
         if row.joins is not None:
             return self._donor_files(row)
-        attachments = await self.sandboxes.open(row.sandbox)
+        linked = self._linked(row)
+        attachments = await self.sandboxes.open(row.sandbox, [other.sandbox for other, _ in linked])
         undo.push_async_callback(self.sandboxes.close, row.sandbox)
-        return await self.files.write(row, attachments, self._links(row))
+        return await self.files.write(row, attachments, self._entries(linked))
 
     def _donor_files(self, row: Container) -> Mapping[str, str]:
         donor = self.rows.get(row.joins) if row.joins is not None else None
@@ -89,20 +90,26 @@ class Starting:
             )
         return self.files.paths(donor.id)
 
-    def _links(self, row: Container) -> Sequence[Entry]:
-        """Return the lines in the hosts file for `--link`, which the default bridge knows no other way to name."""
-        entries = []
+    def _linked(self, row: Container) -> list[tuple[Container, str]]:
+        """Return the containers that one is linked to, each with its alias."""
+        found = []
         for link in row.host.links:
             reference, _, alias = link.partition(":")
             linked = self.rows.find(reference)
             name = alias.rpartition("/")[2] or linked.name
             if not is_running(linked.state):
                 raise Conflict(f"Cannot link to a non running container: /{linked.name} AS /{row.name}/{name}")
-            for item in self.sandboxes.attachments(linked.sandbox):
-                if item.endpoint.ipv4 is not None:
-                    names = tuple(dict.fromkeys((name, short(linked.id), linked.name)))
-                    entries.append(Entry(str(item.endpoint.ipv4.ip), names))
-        return entries
+            found.append((linked, name))
+        return found
+
+    def _entries(self, linked: Sequence[tuple[Container, str]]) -> Sequence[Entry]:
+        """Return the lines in the hosts file for `--link`, which the default bridge knows no other way to name."""
+        return [
+            Entry(str(item.endpoint.ipv4.ip), tuple(dict.fromkeys((name, short(other.id), other.name))))
+            for other, name in linked
+            for item in self.sandboxes.attachments(other.sandbox)
+            if item.endpoint.ipv4 is not None
+        ]
 
     def _surroundings(self, row: Container, root: Path, user: User, files: Mapping[str, str]) -> Surroundings:
         own = self.sandboxes.get(row.sandbox).kind is SandboxKind.OWN

@@ -128,8 +128,11 @@ class Sandboxes(Protocol):
     async def create(self, request: SandboxRequest) -> Sandbox:
         """Reserve a stack, its endpoints and their addresses; nothing is on the machine yet."""
 
-    async def open(self, sandbox: Id) -> Sequence[Attachment]:
-        """Make the stack on the machine: namespace, interfaces, routes, published ports. Content when it is open."""
+    async def open(self, sandbox: Id, reaches: Sequence[Id] = ()) -> Sequence[Attachment]:
+        """Make the stack on the machine: namespace, interfaces, routes, published ports. Content when it is open.
+
+        `reaches` are other sandboxes that it is linked to.
+        """
 
     async def close(self, sandbox: Id) -> None:
         """Take the stack from the machine; its reservations stay. All failures are reported together."""

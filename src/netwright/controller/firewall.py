@@ -7,6 +7,7 @@ holds them off, since what it reads from the state must be what it leaves on the
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from netwright.controller.linked import Links
 from netwright.controller.locks import SharedLock
 from netwright.controller.state import State
 from netwright.drivers.api import Driver
@@ -29,6 +30,7 @@ class Firewall:
         self._state = state
         self._drivers = drivers
         self._host = host
+        self.links = Links(state, drivers)
         self._lock = SharedLock()
         self.lan: tuple[LanIntent, ...] = ()
         """The networks that this host is directly on, as the firewall knows them."""
@@ -49,7 +51,7 @@ class Firewall:
             if self._state.sandboxes[endpoint.sandbox].open:
                 network = self._state.networks[endpoint.network]
                 wanted.extend(self._drivers[network.driver].endpoint_intents(network, endpoint))
-        return [*wanted, *self.lan]
+        return [*wanted, *self.links.all(), *self.lan]
 
     async def follow(self, lan: tuple[LanIntent, ...]) -> None:
         """Let the host be directly on other networks."""

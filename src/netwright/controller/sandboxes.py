@@ -144,8 +144,8 @@ class Sandboxes:
         except NotFound as error:
             raise InvalidInput(f"{error}: create it first with docker network create") from error
 
-    async def open(self, sandbox: Id) -> Sequence[Attachment]:
-        """Make the stack on the machine: namespace, interfaces, routes, published ports."""
+    async def open(self, sandbox: Id, reaches: Sequence[Id] = ()) -> Sequence[Attachment]:
+        """Make the stack on the machine: namespace, interfaces, routes, published ports, links to others."""
         async with self._locks.holding(sandbox):
             row = self._state.sandbox(sandbox)
             if row.open:
@@ -154,7 +154,7 @@ class Sandboxes:
             if row.kind is SandboxKind.OWN:
                 first = [CreateNamespace(path=self.path(sandbox)), *sysctl_ops(row, self.path(sandbox))]
             wanted = self.attachments(sandbox)
-            await self._step(row, replace(row, open=True), (), wanted, first=first)
+            await self._step(row, replace(row, open=True, reaches=tuple(reaches)), (), wanted, first=first)
             attachments = self.attachments(sandbox)
             for item in attachments:
                 self._with.events.connected(item)
@@ -183,7 +183,9 @@ class Sandboxes:
                     granted = await self._with.publishing.grant(attempt, wish, before or after, after)
                     change = await self._difference(before, granted, self.path(row.id))
                     rows: list[Row] = [becomes, *(item.endpoint for item in granted)]
-                    rules = firewall.change(add=change.add, remove=change.remove)
+                    links = self._with.firewall.links
+                    old, new = links.of(row, before), links.of(becomes, granted)
+                    rules = firewall.change(add=[*change.add, *new], remove=[*change.remove, *old])
                     self._refuse_gone_networks(rows)
                     writing = self._state.commit(put=rows, delete=gone)
                     made = [*first, *rules, *change.links, *change.ports, *change.flows]
@@ -251,7 +253,8 @@ class Sandboxes:
         # Routes and addresses go with the namespace: the kernel need not be asked to remove them one by one.
         links = [op for item in attachments for op in self._detach(item)]
         last = [DeleteNamespace(path=netns)] if row.kind is SandboxKind.OWN else []
-        rules = firewall.change(add=change.add, remove=change.remove)
+        linked = self._with.firewall.links.of(row, attachments)
+        rules = firewall.change(add=change.add, remove=[*change.remove, *linked])
         silences = self._with.neighbours.silences(attachments)
         ops = [*change.names.first, *silences, *links, *rules, *last, *change.flows, *change.released]
         return await carry_out_all(self._with.host, ops)

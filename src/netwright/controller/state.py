@@ -33,6 +33,7 @@ class State:
         self._in_sandbox: dict[Id, dict[Id, Endpoint]] = {}
         self._named: dict[str, Id] = {}
         self._at_interface: dict[str, Id] = {}
+        self._reaching: dict[Id, dict[Id, None]] = {}
         self.version = 0
         """Grows with every change: whoever keeps something derived from the rows compares it."""
 
@@ -93,7 +94,10 @@ class State:
                 self.networks[row.id] = row
                 self._named[row.name] = row.id
             case Sandbox():
+                self._unlink(row.id)
                 self.sandboxes[row.id] = row
+                for target in row.reaches:
+                    self._reaching.setdefault(target, {})[row.id] = None
             case Endpoint():
                 self.endpoints[row.id] = row
                 self._on_network.setdefault(row.network, {})[row.id] = row
@@ -109,6 +113,7 @@ class State:
                 self._named.pop(row.name, None)
                 self._on_network.pop(row.id, None)
             case Sandbox():
+                self._unlink(row.id)
                 self.sandboxes.pop(row.id, None)
                 self._in_sandbox.pop(row.id, None)
             case Endpoint():
@@ -116,6 +121,18 @@ class State:
                 self._on_network.get(row.network, {}).pop(row.id, None)
                 self._in_sandbox.get(row.sandbox, {}).pop(row.id, None)
                 self._at_interface.pop(row.host_interface, None)
+
+    def _unlink(self, sandbox: Id) -> None:
+        known = self.sandboxes.get(sandbox)
+        for target in () if known is None else known.reaches:
+            others = self._reaching.get(target, {})
+            others.pop(sandbox, None)
+            if not others:
+                self._reaching.pop(target, None)
+
+    def reaching(self, sandbox: Id) -> tuple[Sandbox, ...]:
+        """Return the sandboxes that are linked to one."""
+        return tuple(self.sandboxes[parent] for parent in self._reaching.get(sandbox, ()))
 
     def network(self, reference: str) -> Network:
         """Return the network that a user means: by full id, full name, or id prefix, in Docker's order.

@@ -9,6 +9,7 @@ from netwright.firewall.intent import Intent
 from netwright.host.ops import Op
 from netwright.model.addressing import ANY_IPV4, IPAddress
 from netwright.model.network import Endpoint, Network, SandboxKind
+from netwright.model.ports import Port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,16 @@ class Driver:
 
     def intents(self, network: Network) -> Sequence[Intent]:  # noqa: ARG002
         """Return what should be true of the network's traffic."""
+        return ()
+
+    def link_intents(
+        self,
+        network: Network,  # noqa: ARG002
+        parent: Endpoint,  # noqa: ARG002
+        child: Endpoint,  # noqa: ARG002
+        ports: Sequence[Port],  # noqa: ARG002
+    ) -> Sequence[Intent]:
+        """Return what lets one endpoint reach these ports of another that keeps apart from its neighbours."""
         return ()
 
     def endpoint_intents(self, network: Network, endpoint: Endpoint) -> Sequence[Intent]:  # noqa: ARG002

@@ -9,7 +9,15 @@ from netwright.drivers.api import Capabilities, Driver
 from netwright.drivers.bridge_options import BRIDGE_OPTIONS, BridgeOptions
 from netwright.drivers.endpoint_options import sysctl_ops
 from netwright.errors import Forbidden, InvalidInput
-from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent, SourcesIntent
+from netwright.firewall.intent import (
+    EndpointIntent,
+    GatewayMode,
+    Intent,
+    LinkIntent,
+    NetworkIntent,
+    PortIntent,
+    SourcesIntent,
+)
 from netwright.host.ops import (
     AddAddress,
     AddBridge,
@@ -24,6 +32,7 @@ from netwright.host.ops import (
 )
 from netwright.model.addressing import IPAddress, IPInterface, Mac
 from netwright.model.network import Endpoint, Network, Pool
+from netwright.model.ports import Port
 
 DEFAULT_MTU = 1500
 
@@ -198,6 +207,28 @@ class BridgeDriver(Driver):
                 direct=self._settings.direct,
             )
             for pool in _active_pools(network)
+        ]
+
+    def link_intents(
+        self, network: Network, parent: Endpoint, child: Endpoint, ports: Sequence[Port]
+    ) -> Sequence[Intent]:
+        """Return an exception for each port and family where the network's neighbours keep apart."""
+        options = BridgeOptions.parse(network)
+        if options.icc:
+            return ()
+        families = [(parent.ipv4, child.ipv4), (parent.ipv6, child.ipv6)]
+        return [
+            LinkIntent(
+                network=network.id,
+                bridge=options.name,
+                parent=one.ip,
+                child=other.ip,
+                protocol=port.protocol,
+                port=port.number,
+            )
+            for one, other in families
+            if one is not None and other is not None
+            for port in ports
         ]
 
     def endpoint_intents(self, network: Network, endpoint: Endpoint) -> Sequence[Intent]:

@@ -117,7 +117,8 @@ class Sandbox:
 
     `owner` is whatever the layer above wants to find it by. `open` says that the stack should exist on the machine:
     written before it is made and after it is gone, so that a crash in between is seen. `servers` are name servers that
-    it asks itself, instead of the host's through the host; `dns_options` are its options of resolv.conf.
+    it asks itself, instead of the host's through the host; `dns_options` are its options of resolv.conf. `reaches` are
+    the stacks that it is linked to: on networks whose neighbours keep apart it reaches the ports that they offer.
     """
 
     id: Id
@@ -132,3 +133,4 @@ class Sandbox:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     servers: tuple[IPAddress, ...] = ()
     dns_options: tuple[str, ...] = ()
+    reaches: tuple[Id, ...] = ()
