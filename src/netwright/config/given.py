@@ -168,5 +168,5 @@ def _go(value: object) -> str:
 
 
 def _nearest(name: str, known: Mapping[str, Option], prefix: str) -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.7)
+    close = get_close_matches(name.lower(), known, n=1, cutoff=0.7)
     return f" (did you mean {prefix}{close[0]}?)" if close else ""

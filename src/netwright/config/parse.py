@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.config.given import Given, from_file, from_flags
+from netwright.config.subnets import check_subnets
 from netwright.config.table import OPTIONS, Config
 from netwright.config.values import Listen
 from netwright.errors import InvalidInput
@@ -139,7 +140,7 @@ def _check_tcp(config: Config) -> None:
         raise InvalidInput(f"--tlsverify needs {' and '.join(missing)} too")
 
 
-_CHECKS = (_check_bridge, _check_icc, _check_labels, _check_host_gateways, _check_tcp)
+_CHECKS = (_check_bridge, check_subnets, _check_icc, _check_labels, _check_host_gateways, _check_tcp)
 
 
 def reloaded(running: Config, asked: Config) -> tuple[Config, tuple[str, ...], tuple[str, ...]]:

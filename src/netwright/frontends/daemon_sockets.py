@@ -48,7 +48,8 @@ def _open(where: Listen, config: Config, opened: contextlib.ExitStack) -> list[D
             return [Door(where, opened.enter_context(inherited)) for inherited in _inherited(where)]
         return [Door(where, opened.enter_context(_tcp(where)), _tls(config))]
     except OSError as error:
-        raise SystemFailure(f"cannot listen on {where}: {error.strerror or error}") from error
+        why = error.strerror or f"{error}: the kernel takes up to 107 bytes, so choose a shorter one with --host"
+        raise SystemFailure(f"cannot listen on {where}: {why}") from error
 
 
 def _group(name: str) -> int:
@@ -137,6 +138,9 @@ def _tls(config: Config) -> ssl.SSLContext:
         raise InvalidInput("tcp:// needs --tlscacert, --tlscert and --tlskey")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
+    for flag, path in (("tlscacert", config.tlscacert), ("tlscert", config.tlscert), ("tlskey", config.tlskey)):
+        if not path.is_file():
+            raise InvalidInput(f"--{flag}={path}: there is no such file")
     try:
         context.load_verify_locations(cafile=config.tlscacert)
         context.load_cert_chain(config.tlscert, config.tlskey)

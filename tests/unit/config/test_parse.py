@@ -241,6 +241,39 @@ def test_tcp_with_certificates_is_taken_with_its_registered_port() -> None:
     assert [str(host) for host in hosts] == ["tcp://:2376", "tcp://[2001:db8::1]:99", "tcp://h:2376"]
 
 
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--bip=10.0.0.0/24"], "take another one of 10.0.0.0/24, such as 10.0.0.1/24"),
+        (["--bip=10.0.0.255/24"], "--bip=10.0.0.255/24 is the address of the network itself or its broadcast address"),
+        (["--bip=10.0.0.1/32"], "--bip=10.0.0.1/32 leaves no address for containers: give a shorter prefix"),
+        (["--bip=224.0.0.1/24"], "--bip=224.0.0.1/24 is no address that a host has on a network"),
+        (["--bip6=fd00::/64"], "take another one of fd00::/64, such as fd00::1/64"),
+        (
+            ["--bip=10.0.0.1/24", "--fixed-cidr=10.0.1.0/25"],
+            "--fixed-cidr=10.0.1.0/25 is no part of 10.0.0.0/24, the subnet of --bip",
+        ),
+        (
+            ["--bip=10.0.0.1/24", "--fixed-cidr=10.0.0.0/16"],
+            "--fixed-cidr=10.0.0.0/16 is no part of 10.0.0.0/24, the subnet of --bip",
+        ),
+        (
+            ["--bip=10.0.0.1/24", "--default-gateway=10.0.1.1"],
+            "default gateway ip must be part of the network: 10.0.1.1 is not in 10.0.0.0/24",
+        ),
+    ],
+)
+def test_addresses_that_the_default_bridge_cannot_have_are_refused(argv: list[str], words: str) -> None:
+    assert words in refusal(*argv)
+
+
+@pytest.mark.parametrize(
+    "flag", ["--bip=10.0.0.1/31", "--bip=10.0.0.0/31", "--bip6=fd00::/127", "--bip=169.254.5.1/24"]
+)
+def test_every_address_that_a_host_may_have_can_be_the_bridges(flag: str) -> None:
+    parse([flag])
+
+
 def test_an_exclusion_may_lie_between_flag_and_file() -> None:
     assert "mutually exclusive" in refusal("-b", "br0", file='{"bip": "10.0.0.1/24"}')
 
