@@ -182,6 +182,8 @@ class Registry:
             case ["v2", "some", "image", "manifests", name] if name in {"1", digest(self.manifest)}:
                 kind = "application/vnd.oci.image.manifest.v1+json"
                 return web.Response(body=self.manifest, content_type=kind)
+            case ["v2", "some", "image", "tags", "list"]:
+                return web.json_response({"name": "some/image", "tags": ["1"]})
             case ["v2", "some", "image", "blobs", name] if name in self.blobs:
                 return web.Response(body=self.blobs[name], content_type="application/octet-stream")
             case _:
@@ -218,6 +220,7 @@ async def test_a_pull_brings_an_image_under_its_digest_and_a_second_one_brings_n
         second = [progress.status async for progress in engine.services.images.pull(f"{name}:1")]
         assert second[-1] == f"Status: Image is up to date for {name}:1"
         assert not any("blobs" in path for path in registry.asked)
+        assert await engine.services.images.tags(name) == ["1"]
         with pytest.raises(NotFound, match=r"manifest for .* not found: manifest unknown"):
             async for _ in engine.services.images.pull(f"{name}:2"):
                 pass

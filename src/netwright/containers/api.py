@@ -267,6 +267,9 @@ class Images(Protocol):
     def pull(self, reference: str, *, auth: RegistryAuth | None = None) -> AsyncIterator[PullProgress]:
         """Fetch an image from its registry, and yield what happens."""
 
+    async def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> Sequence[str]:
+        """Return all tags that a repository has in its registry."""
+
     async def tag(self, reference: str, repository: str, tag: str) -> None:
         """Give an image one more name, taking the name from another that had it."""
 

@@ -72,12 +72,18 @@ def extract(archive: Path, into: Path) -> None:
                 elif member.islnk():
                     links[name] = member.linkname
     except (tarfile.TarError, EOFError) as error:
-        raise InvalidInput(f"unrecognized image format: {error}") from None
+        raise InvalidInput(f"unrecognized image format: {_why(error)}") from None
     for name in links:
         target = _follow(name, links)
         if target is not None and (into / target).is_file() and not (into / name).exists():
             (into / name).parent.mkdir(parents=True, exist_ok=True)
             (into / name).hardlink_to(into / target)
+
+
+def _why(error: Exception) -> str:
+    """Return in one line why an archive cannot be read; tarfile lists every form of compression that it has tried."""
+    text = str(error)
+    return "it is no tar archive, plain or compressed by gzip, bzip2 or xz" if "\n" in text else text
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:

@@ -138,6 +138,14 @@ class Images:
         finally:
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
+    async def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> Sequence[str]:
+        """Return all tags that a repository has in its registry."""
+        scratch = self._layers.scratch()
+        try:
+            return await Registry(parse_reference(repository), auth, scratch).tags()
+        finally:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
     async def _fetch(
         self, registry: Registry, name: Reference, digest: str, manifest: Manifest, into: Path
     ) -> AsyncIterator[PullProgress]:

@@ -63,7 +63,8 @@ class Layers:
             argv += ["--xattrs", "--xattrs-include=*", "--xattrs-exclude=trusted.*"]
             result = await run_async([*argv, f"--file={archive}", f"--directory={target}"], timeout=_SECONDS)
             if result.code != 0:
-                raise InvalidInput(f"the layer {digest} cannot be unpacked: {result.errors.strip()[-300:]}")
+                why, *_ = result.errors.strip().splitlines() or ["tar does not say why"]
+                raise InvalidInput(f"the layer {digest} cannot be unpacked: {why[:300]}")
             await asyncio.to_thread(_settle, target, self._layout.layer(digest))
         finally:
             await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)

@@ -8,6 +8,7 @@ conversion to OCI's form would change it.
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,13 @@ from netwright.kernel.commands import run_async
 
 _SECONDS = 1800.0
 _ASKING_SECONDS = 60.0
+_LOGGED = re.compile(r'\bmsg=("(?:[^"\\]|\\.)*")')
+
+
+class _Tags(msgspec.Struct):
+    """What skopeo lists."""
+
+    tags: list[str] = msgspec.field(name="Tags")
 
 
 class Registry:
@@ -47,6 +55,13 @@ class Registry:
             raise InvalidInput(f"the manifest of {self._reference.familiar} cannot be read: {error}") from None
         return f"sha256:{hashlib.sha256(raw.encode()).hexdigest()}", manifest
 
+    async def tags(self) -> list[str]:
+        """Return all tags of the repository. Raises NotFound."""
+        argv = ["skopeo", "list-tags", *self._inspect_options]
+        name = f"{self._reference.domain}/{self._reference.path}"
+        said = await self._run([*argv, f"docker://{name}"], _ASKING_SECONDS)
+        return msgspec.json.decode(said, type=_Tags).tags
+
     async def fetch(self, digest: str, into: Path) -> None:
         """Fetch exactly what has a digest into a directory, of a list the image for this machine."""
         name = f"{self._reference.domain}/{self._reference.path}@{digest}"
@@ -56,7 +71,7 @@ class Registry:
     async def _run(self, argv: list[str], seconds: float) -> str:
         result = await run_async(argv, timeout=seconds)
         if result.code != 0:
-            raise _meaning(self._reference, result.errors)
+            raise meaning(self._reference, result.errors)
         return result.output
 
 
@@ -70,7 +85,7 @@ def _auth_file(domain: str, auth: RegistryAuth) -> str:
     return json.dumps({"auths": dict.fromkeys(names, entry)})
 
 
-def _meaning(reference: Reference, errors: str) -> NotFound | SystemFailure:
+def meaning(reference: Reference, errors: str) -> NotFound | SystemFailure:
     """Return what skopeo's complaint means, in Docker's words."""
     lowered = errors.lower()
     if "manifest unknown" in lowered or "not found" in lowered:
@@ -80,5 +95,14 @@ def _meaning(reference: Reference, errors: str) -> NotFound | SystemFailure:
             f"pull access denied for {reference.repository}, repository does not exist or may require 'docker login': "
             "denied: requested access to the resource is denied"
         )
+    return SystemFailure(f"{reference.familiar} cannot be pulled: {_last_message(errors)}")
+
+
+def _last_message(errors: str) -> str:
+    """Return what skopeo said last, taken out of its log line `time="..." level=fatal msg="..."`."""
     lines = errors.strip().splitlines() or ["skopeo said nothing"]
-    return SystemFailure(f"{reference.familiar} cannot be pulled: {lines[-1]}")
+    found = _LOGGED.search(lines[-1])
+    try:
+        return str(json.loads(found[1])) if found else lines[-1]
+    except ValueError:
+        return lines[-1]

@@ -80,6 +80,9 @@ class FakeImages:
             raise NotFound("the layer went away")
         yield PullProgress(status=f"Status: Downloaded newer image for {reference}")
 
+    async def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> Sequence[str]:
+        return ["1", "2"]
+
     async def tag(self, reference: str, repository: str, tag: str) -> None:
         image = self.get(reference)
         self.rows.remove(image)

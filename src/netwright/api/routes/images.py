@@ -4,7 +4,7 @@ import base64
 import binascii
 import platform as machine
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 from msgspec import UNSET, DecodeError, json
@@ -82,16 +82,24 @@ class ImageRoutes:
         name, tag = call.text("fromImage"), call.text("tag")
         if not name:
             raise InvalidInput("invalid reference format: fromImage is missing")
-        joint = "@" if ":" in tag else ":"
-        reference = f"{name}{joint}{tag}" if tag else name
         auth = read_auth(call.request.headers.get("X-Registry-Auth", ""))
 
         async def lines() -> AsyncIterator[wire.Progress]:
-            async for step in self._images.pull(reference, auth=auth):
-                detail = wire.ProgressDetail(current=step.current or UNSET, total=step.total or UNSET)
-                yield wire.Progress(status=step.status, progress_detail=detail, id=step.id or UNSET)
+            for reference in await self._meant(name, tag, auth):
+                async for step in self._images.pull(reference, auth=auth):
+                    detail = wire.ProgressDetail(current=step.current or UNSET, total=step.total or UNSET)
+                    yield wire.Progress(status=step.status, progress_detail=detail, id=step.id or UNSET)
 
         return await _progress(call, lines())
+
+    async def _meant(self, name: str, tag: str, auth: RegistryAuth | None) -> Sequence[str]:
+        """Return the images that a pull is about; a name without a tag means all that its repository has."""
+        if tag:
+            joint = "@" if ":" in tag else ":"
+            return [f"{name}{joint}{tag}"]
+        if ":" in name.rpartition("/")[2]:
+            return [name]
+        return [f"{name}:{each}" for each in await self._images.tags(name, auth=auth)]
 
     async def tag(self, call: Call) -> web.StreamResponse:
         """Give an image one more name."""

@@ -64,16 +64,27 @@ async def test_a_pull_tells_its_progress(engine: FakeEngine, http: Http) -> None
     assert engine.images.auths == [RegistryAuth(username="me", password="secret")]
 
 
-@pytest.mark.parametrize(("tag", "reference"), [("sha256:ab", "a@sha256:ab"), ("", "a")])
-async def test_a_pull_may_name_a_digest_or_nothing(http: Http, tag: str, reference: str) -> None:
-    said = await lines(http, f"/images/create?fromImage=a&tag={tag}", **{"X-Registry-Auth": "e30="})
+@pytest.mark.parametrize(
+    ("name", "tag", "references"),
+    [
+        ("a", "sha256:ab", ["a@sha256:ab"]),
+        ("r:5000/a", "1", ["r:5000/a:1"]),
+        ("r:5000/a:1", "", ["r:5000/a:1"]),
+        ("r:5000/a", "", ["r:5000/a:1", "r:5000/a:2"]),
+    ],
+)
+async def test_a_pull_names_a_tag_or_a_digest_or_means_all_tags(
+    http: Http, name: str, tag: str, references: list[str]
+) -> None:
+    said = await lines(http, f"/images/create?fromImage={name}&tag={tag}", **{"X-Registry-Auth": "e30="})
 
-    assert said[0]["status"] == f"Pulling from {reference}"
+    begun = [line["status"] for line in said if str(line["status"]).startswith("Pulling from")]
+    assert begun == [f"Pulling from {reference}" for reference in references]
 
 
 async def test_what_fails_at_once_has_a_status_and_what_fails_later_a_last_line(engine: FakeEngine, http: Http) -> None:
-    status, body = await http.call("POST", "/images/create?fromImage=nothing")
-    assert (status, body["message"]) == (404, "pull access denied for nothing, repository does not exist")
+    status, body = await http.call("POST", "/images/create?fromImage=nothing&tag=1")
+    assert (status, body["message"]) == (404, "pull access denied for nothing:1, repository does not exist")
 
     engine.images.fails_midway = True
     said = await lines(http, "/images/create?fromImage=a")

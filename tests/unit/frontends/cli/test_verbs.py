@@ -179,6 +179,14 @@ def test_an_error_in_the_middle_of_a_pull_is_a_failure(engine: FakeEngine) -> No
     assert (result.code, result.err) == (1, "Error response from daemon: manifest unknown\n")
 
 
+def test_a_pull_of_all_tags_names_none(engine: FakeEngine) -> None:
+    engine.on("POST /images/create", Answer(chunks=[b'{"status":"Pulling from x","id":"1"}\n']))
+
+    assert netwright(engine, "pull", "-aq", "127.0.0.1:5000/x").lines == ["127.0.0.1:5000/x"]
+    assert "tag" not in engine.asked("POST /images/create")[0].query
+    assert netwright(engine, "pull", "-a", "x:1").code == 1
+
+
 def test_a_pull_ends_with_the_whole_name(engine: FakeEngine) -> None:
     engine.on("POST /images/create", Answer(chunks=[b'{"status":"Status: Image is up to date"}\n']))
 
