@@ -14,6 +14,7 @@ from netwright.api.routes.absent import routes as absent_routes
 from netwright.api.routes.containers import ContainerBackends, ContainerRoutes
 from netwright.api.routes.events import EventRoutes
 from netwright.api.routes.executions import ExecutionRoutes
+from netwright.api.routes.firewall import FirewallRoutes
 from netwright.api.routes.images import ImageRoutes
 from netwright.api.routes.networks import NetworkRoutes
 from netwright.api.routes.publishing import PublishingRoutes
@@ -34,6 +35,7 @@ from netwright.errors import InvalidInput, NotFound
 from netwright.firewall.api import FirewallSettings
 from netwright.firewall.iptables import IptablesBackend
 from netwright.firewall.nftables import NftablesBackend
+from netwright.insight.explain import Explain
 from netwright.ipam.default_bridge import DefaultBridgeAddresses
 from netwright.ipam.subnets import Source, sources_with
 from netwright.kernel.linux import LinuxHost
@@ -283,6 +285,7 @@ class Engine:
             *VolumeRoutes(services.volumes).routes(),
             *networks.routes(),
             *PublishingRoutes(services.containers, network.sandboxes).routes(),
+            *FirewallRoutes(self._explain(), self._script).routes(),
             *absent_routes(),
         ]
         return Server(routes, self._with.metrics).runner(shutdown_timeout=shutdown_timeout)
@@ -293,6 +296,17 @@ class Engine:
             return self._with.network.networks.get(reference).name
         except (NotFound, InvalidInput):
             return reference
+
+    def _explain(self) -> Explain:
+        """Return what explains packets."""
+        services, network, config = self._with.services, self._with.network, self._config
+        proxied = network_settings(config, self._identity).firewall.proxied
+        return Explain(services.containers, network.sandboxes, network.firewall, self._with.host, proxied=proxied)
+
+    def _script(self) -> str:
+        """Return the rules that should stand; for families that are left to the administrator, what it takes there."""
+        firewall = replace(network_settings(self._config, self._identity).firewall, ipv4=True, ipv6=True)
+        return self._with.network.firewall.script(_BACKENDS[self._config.firewall_backend](firewall))
 
     def _show(self, container: Container) -> Shown:
         """Return all that is shown of a container."""

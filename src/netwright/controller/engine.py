@@ -128,7 +128,7 @@ class NetworkEngine:
         )
         self._reservations = Reservations(self._addressing, self._drivers)
         means = Means(self._drivers, relays, self._name_rules)
-        self._firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
+        self.firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
         events, names = NetworkEvents(bus, settings.identity), OptionNames(lenient=settings.lenient_options)
         links = OwnLinks(self._state, self._drivers)
         neighbours = Neighbours(links, self._drivers, host, self._answer)
@@ -139,7 +139,7 @@ class NetworkEngine:
                 host=host,
                 drivers=self._drivers,
                 addressing=self._addressing,
-                firewall=self._firewall,
+                firewall=self.firewall,
                 events=events,
                 links=links,
                 overlaps=self.overlaps,
@@ -152,7 +152,7 @@ class NetworkEngine:
             host=host,
             means=means,
             reservations=self._reservations,
-            firewall=self._firewall,
+            firewall=self.firewall,
             publishing=self._publishing,
             events=events,
             names=names,
@@ -162,14 +162,14 @@ class NetworkEngine:
         self.sandboxes = Sandboxes(self._collaborators)
         self._finding = Afterwards(self.sandboxes.be_found, "neighbours may not find containers of routed networks")
 
-        self._lan = Lan(links, host, self._firewall)
+        self._lan = Lan(links, host, self.firewall)
         self.healing = Healing(
             HealingCollaborators(
                 state=self._state,
                 host=host,
                 drivers=self._drivers,
                 links=links,
-                firewall=self._firewall,
+                firewall=self.firewall,
                 forwarding=self._forwarding,
                 sandboxes=self.sandboxes,
                 restoration=self._restoration(),
@@ -259,7 +259,7 @@ class NetworkEngine:
         """Let the host forward what a new network needs, behind a firewall that guards against the rest."""
         if self._settings.ip_forward and _is_routed(network, 6) and await self._forwarding.note(6):
             self._guard()
-            await self._firewall.install()
+            await self.firewall.install()
             await self._forwarding.switch_on()
 
     async def _answer(self, link: str) -> None:
@@ -274,7 +274,7 @@ class NetworkEngine:
                 guard_forwarding4=self._forwarding.guards(4),
                 guard_forwarding6=self._forwarding.guards(6),
             )
-            self._firewall.use(self._settings.backend(guarded))
+            self.firewall.use(self._settings.backend(guarded))
 
     async def uninstall(self) -> None:
         """After `start`, take everything of ours from the machine: stacks, networks, rules, ports, switches.
@@ -295,7 +295,7 @@ class NetworkEngine:
         held = await self._host.ask(HeldPorts())
         release: list[Op] = [ReleasePort(protocol=p.protocol, address=p.address, port=p.port) for p in held]
         failures.extend(await carry_out_all(self._host, release))
-        await self._firewall.uninstall()
+        await self.firewall.uninstall()
         await self._restoration().sweep()
         await self._forwarding.restore()
         if failures:

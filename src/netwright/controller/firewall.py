@@ -17,7 +17,7 @@ from netwright.firewall.api import Backend, Damage, Listings
 from netwright.firewall.intent import Intent, LanIntent
 from netwright.firewall.shared_chains import table_of
 from netwright.host.notices import Place
-from netwright.host.ops import NftTransaction
+from netwright.host.ops import IptablesTransaction, NftTransaction
 from netwright.host.protocol import Host
 from netwright.host.queries import NftTables
 
@@ -53,6 +53,11 @@ class Firewall:
                 wanted.extend(self._drivers[network.driver].endpoint_intents(network, endpoint))
         return [*wanted, *self.links.all(), *self.lan]
 
+    @property
+    def own_tables(self) -> Sequence[str]:
+        """The nftables tables that are ours, as `family name`."""
+        return self._backend.tables
+
     async def follow(self, lan: tuple[LanIntent, ...]) -> None:
         """Let the host be directly on other networks."""
         if lan == self.lan:
@@ -70,6 +75,17 @@ class Firewall:
         """Hold off rebuilds while a change is rendered and made."""
         async with self._lock.shared():
             yield self._backend
+
+    def script(self, backend: Backend) -> str:
+        """Return in the words of nft and iptables-restore what would make all of it, with nothing of ours there yet."""
+        texts = []
+        for op in backend.install(self.intents(), {}):
+            if isinstance(op, NftTransaction):
+                texts.append(f"# nft -f -\n{op.commands}\n")
+            elif isinstance(op, IptablesTransaction):
+                program = "iptables" if op.version == 4 else "ip6tables"
+                texts.append(f"# {program}-restore --noflush\n{op.rules}")
+        return "\n".join(texts)
 
     async def install(self) -> None:
         """Make the whole anew in one transaction."""

@@ -79,12 +79,15 @@ TABLE = (
     Entry("volume prune", "prune.VOLUMES", MANAGEMENT, "Remove unused volumes"),
     Entry("volume rm", "volumes.RM", MANAGEMENT, "Remove one or more volumes", ("volume remove",)),
     Entry("events", "events.EVENTS", ENGINE, "Follow what happens in the engine", ("system events",)),
+    Entry("firewall explain", "firewall.EXPLAIN", MANAGEMENT, "Say whether a packet arrives, and why"),
+    Entry("firewall show", "firewall.SHOW", MANAGEMENT, "Show the rules that should stand"),
     Entry("system prune", "prune.SYSTEM", ENGINE, "Remove everything that is unused"),
     Entry("completion", "completion.COMPLETION", ENGINE, "Print the completion script of a shell"),
 )
 
 GROUPS = {
     "container": "Manage containers",
+    "firewall": "See what is open to whom, and why",
     "image": "Manage images",
     "network": "Manage networks",
     "system": "Look after the engine",

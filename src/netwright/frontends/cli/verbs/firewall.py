@@ -1,0 +1,63 @@
+"""`firewall show` and `firewall explain`: which rules should stand, and why a packet arrives or does not."""
+
+from netwright.frontends.cli.command import Call, Command, Example
+from netwright.frontends.cli.document import encode, text, texts
+from netwright.frontends.cli.failures import CommandFailed
+from netwright.frontends.cli.rows import JSON
+
+_ENDS = {
+    "container": "yes: the container gets it",
+    "host": "this host itself gets it",
+    "out": "yes: it leaves this host",
+    "refused": "no: it is refused",
+    "dropped": "no: it is dropped",
+}
+
+
+def _show(call: Call) -> int:
+    call.console.write(1, call.engine.open("GET", "/netwright/firewall").body())
+    return 0
+
+
+def _explain(call: Call) -> int:
+    # An arrow is for the eye; unquoted, a shell would take it for a redirection.
+    words = [word for word in " ".join(call.arguments).replace("->", " ").split() if word != "to"]
+    if len(words) != 2:
+        raise CommandFailed("name who sends and where to, such as: netwright firewall explain '192.0.2.7 -> :8080'")
+    found = call.engine.get("/netwright/firewall/explain", {"from": words[0], "to": words[1]})
+    if call.values.on("json"):
+        call.console.line(encode(found))
+        return 0
+    way = text(found, "Interface")
+    call.console.line(f"from {text(found, 'From')} {f'by {way}' if way else '(this host)'} to {text(found, 'To')}")
+    for step in texts(found, "Steps"):
+        call.console.line(f"  {step}")
+    call.console.line(f"{_ENDS.get(text(found, 'Verdict'), text(found, 'Verdict'))} at {text(found, 'ArrivesAt')}")
+    for note in texts(found, "Notes"):
+        call.console.line(f"note: {note}")
+    return 0
+
+
+SHOW = Command(
+    "",
+    _show,
+    (
+        Example("firewall show", "the rules that should stand, as nft and iptables-restore read them"),
+        Example("firewall show > rules", "what to load by hand where the engine runs with --iptables=false"),
+    ),
+)
+EXPLAIN = Command(
+    "[OPTIONS] FROM [to] TO",
+    _explain,
+    (
+        Example("firewall explain '192.0.2.7 -> :8080'", "can this neighbour reach port 8080 of this host?"),
+        Example("firewall explain web db:5432", "can container web reach container db?"),
+        Example("firewall explain web 192.0.2.1:443", "can it reach something outside?"),
+        Example("firewall explain host 127.0.0.1:53/udp", "can a program of this host?"),
+    ),
+    flags=(JSON,),
+    least=1,
+    most=3,
+    offers=("containers", ""),
+    about="FROM is an address, a container, or host; TO is [ADDRESS|CONTAINER]:PORT[/PROTO].",
+)
