@@ -220,6 +220,7 @@ def test_a_plugin_may_choose_the_pool_and_the_gateway_and_want_macs(engine: Engi
     settings = {"mac": "1", "gateway": "10.91.0.5/24"}
     plugin = Plugin(engine.machine.host, plugins, "choosy", **settings)
     engine.docker("network", "create", "--subnet", "10.90.0.0/16", "ours")
+    engine.docker("network", "create", "--config-only", "--subnet", "10.91.0.0/24", "plan")
     try:
         engine.docker("network", "create", "--ipam-driver", "choosy", "theirs")
         engine.docker(

@@ -9,7 +9,7 @@ from tests.fakes.steps import Steps
 
 from netwright.plugins.api import PluginUnreachable, Wire
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Wire)
 
 
 class FakePlugins:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -198,8 +198,12 @@ class Networks:
         if not driver.capabilities.addresses or not self._with.addressing.is_remote(draft):
             return draft
         reserved = await self._reserved(await self._foreign_routes(draft, driver))
-        taken = [pool.subnet for other in self._state.networks.values() for pool in other.pools]
-        return await self._with.addressing.lease(draft, [*reserved, *taken], _gateways(draft, driver))
+        taken = [*reserved, *self._on_this_host(self._state.networks.values())]
+        return await self._with.addressing.lease(draft, taken, _gateways(draft, driver))
+
+    def _on_this_host(self, networks: Iterable[Network]) -> Sequence[IPNetwork]:
+        """Return the subnets for which this host has an interface of its own."""
+        return [pool.subnet for network in networks if self._with.links.of(network.id) for pool in network.pools]
 
     async def _choose(self, network: Network, driver: Driver) -> tuple[Network, Sequence[Route]]:
         """Decide everything about a new network, and take its subnets; return it with the routes that were there."""
@@ -257,8 +261,7 @@ class Networks:
         resolv = await self._with.host.ask(ReadFile("/etc/resolv.conf"))
         on_link = [route.destination for route in routes if route.on_link]
         remote = [other for other in self._state.networks.values() if self._with.addressing.is_remote(other)]
-        given = [pool.subnet for other in remote for pool in other.pools]
-        return [*on_link, *_nameservers(resolv or ""), *given]
+        return [*on_link, *_nameservers(resolv or ""), *self._on_this_host(remote)]
 
     async def remove(self, reference: str) -> Network:
         """Remove a network. Raises Forbidden where it is predefined or has endpoints."""

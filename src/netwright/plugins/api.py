@@ -6,11 +6,12 @@ import msgspec
 
 from netwright.errors import NotFound, SystemFailure
 
-T = TypeVar("T")
-
 
 class Wire(msgspec.Struct, rename="pascal", kw_only=True):
     """A JSON object of the protocol; its keys are the fields' names in Pascal case."""
+
+
+T = TypeVar("T", bound=Wire)
 
 
 class PluginMissing(NotFound):

@@ -11,7 +11,7 @@ from netwright.plugins import discovery, transport
 from netwright.plugins.api import Wire
 from netwright.plugins.discovery import Address, Places
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Wire)
 
 
 class _Manifest(Wire):

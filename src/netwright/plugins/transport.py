@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -13,7 +13,7 @@ from netwright.errors import SystemFailure
 from netwright.plugins.api import PluginRefused, PluginSilent, PluginUnreachable, Wire
 from netwright.plugins.discovery import Address, Tls
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Wire)
 
 VERSION = "application/vnd.docker.plugins.v1.2+json"
 PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -28,11 +28,11 @@ _LARGEST = 1 << 20
 log = logging.getLogger(__name__)
 
 
-class _ErrorSaid(msgspec.Struct):
+class _ErrorSaid(Wire):
     """What the body of an answer that is not 200 may say."""
 
-    Err: str = ""
-    Error: str = ""
+    err: str = ""
+    error: str = ""
 
 
 async def call(
@@ -120,11 +120,21 @@ def _reason(raw: bytes) -> str:
         said = msgspec.json.decode(raw, type=_ErrorSaid)
     except msgspec.DecodeError:
         return raw.decode(errors="replace").strip()
-    return said.Err or said.Error or raw.decode(errors="replace").strip()
+    return said.err or said.error or raw.decode(errors="replace").strip()
 
 
 def _read(address: Address, method: str, raw: bytes, answer: type[T]) -> T:
     try:
-        return msgspec.json.decode(raw.strip() or b"{}", type=answer)
+        said = msgspec.json.decode(raw.strip() or b"{}", type=dict[str, Any])
+        return msgspec.convert(_as_go_reads(said, answer), answer)
     except msgspec.DecodeError as error:
         raise PluginSilent(f"{method}: the plugin at {address} gave an answer that makes no sense: {error}") from error
+
+
+def _as_go_reads(said: dict[str, Any], answer: type) -> dict[str, Any]:
+    """Return an object with the keys as they are written in the protocol, and nothing for null.
+
+    Docker, in Go, matches keys without regard to case and takes null for what is not there; plugins rely on both.
+    """
+    names = {field.encode_name.lower(): field.encode_name for field in msgspec.structs.fields(answer)}
+    return {names.get(key.lower(), key): value for key, value in said.items() if value is not None}

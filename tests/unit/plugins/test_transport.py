@@ -92,6 +92,13 @@ async def test_a_call_is_a_post_of_an_object_with_the_protocols_version(server: 
     assert server.asked == [("POST", "/IpamDriver.RequestPool", VERSION, b'{"Pool":"10.1.0.0/16"}')]
 
 
+@pytest.mark.parametrize(("body", "size"), [(b'{"SIZE": 7}', 7), (b'{"size": 7}', 7), (b'{"Size": null}', 0)])
+async def test_an_answer_is_read_as_go_does(server: Server, body: bytes, size: int) -> None:
+    server.body = body
+
+    assert (await call(at(server), "M", None, Reply)).size == size
+
+
 async def test_a_request_and_an_answer_may_be_empty(server: Server) -> None:
     server.body = b""
     assert (await call(at(server), "Plugin.Activate", None, Reply)).size == 0
