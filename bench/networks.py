@@ -40,7 +40,9 @@ def measure(runs: int) -> list[Figure]:
         for _ in range(runs + 1):
             for under_test, count in ((few, FEW), (many, MANY)):
                 time.sleep(QUIET)
-                took = (*network_times(under_test), *connect_times(under_test, "member", "present3"))
+                made = network_times(under_test)
+                time.sleep(QUIET)
+                took = (*made, *connect_times(under_test, "member", "present3"))
                 for name, one in zip(names, took, strict=True):
                     samples[count][name].append(one)
     found = [_figure(samples, (name,)) for name in names]

@@ -205,6 +205,7 @@ class Engine:
         await self._with.network.start()
         # What comes between hearing and looking is heard.
         self._with.stack_feed.start(self._with.network.hear)
+        self._with.network.foreign.follow()
         self._with.ruleset_feed.start(self._with.network.hear)
         await self._with.network.overlaps.look()
         self._with.network.healing.start()

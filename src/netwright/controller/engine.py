@@ -8,6 +8,7 @@ from netwright.controller.afterwards import Afterwards
 from netwright.controller.backend import settle
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
+from netwright.controller.foreign_routes import ForeignRoutes
 from netwright.controller.forwarding import Forwarding
 from netwright.controller.healing import Healing, HealingCollaborators
 from netwright.controller.ipam_plugins import IpamPlugins
@@ -132,6 +133,7 @@ class NetworkEngine:
         events, names = NetworkEvents(bus, settings.identity), OptionNames(lenient=settings.lenient_options)
         links = OwnLinks(self._state, self._drivers)
         neighbours = Neighbours(links, self._drivers, host, self._answer)
+        self.foreign = ForeignRoutes(links, host)
         self.overlaps = Overlaps(self._state, self._drivers, links, host, events)
         self.networks = Networks(
             NetworkCollaborators(
@@ -142,6 +144,7 @@ class NetworkEngine:
                 firewall=self.firewall,
                 events=events,
                 links=links,
+                foreign=self.foreign,
                 overlaps=self.overlaps,
                 forward=self._forward,
                 names=names,
@@ -179,6 +182,7 @@ class NetworkEngine:
 
     def hear(self, notice: Notice) -> None:
         """Take notice of what happened on the machine; nothing is awaited."""
+        self.foreign.hear(notice)
         self.overlaps.hear(notice)
         self._lan.hear(notice)
         self.healing.hear(notice)

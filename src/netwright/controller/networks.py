@@ -15,6 +15,7 @@ from netwright.controller.addressing import Addressing
 from netwright.controller.api import NO_SWARM, Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
+from netwright.controller.foreign_routes import ForeignRoutes
 from netwright.controller.overlaps import Overlaps
 from netwright.controller.own_links import OwnLinks
 from netwright.controller.requests import HOST, NONE, PREDEFINED
@@ -26,7 +27,7 @@ from netwright.drivers.option_names import OptionNames
 from netwright.errors import Conflict, Forbidden, InvalidInput, NotFound, TeardownFailed
 from netwright.host.ops import Op
 from netwright.host.protocol import Host, transaction
-from netwright.host.queries import LinkNamed, ReadFile, Route, Routes
+from netwright.host.queries import LinkNamed, ReadFile, Route
 from netwright.model.addressing import IPNetwork
 from netwright.model.names import Id, new_id, short
 from netwright.model.network import Network
@@ -43,6 +44,7 @@ class NetworkCollaborators:
     firewall: Firewall
     events: NetworkEvents
     links: OwnLinks
+    foreign: ForeignRoutes
     overlaps: Overlaps
     forward: Callable[[Network], Awaitable[None]]
     names: OptionNames
@@ -131,9 +133,15 @@ class Networks:
             try:
                 await self._carry_out(network, ops, writing)
             except BaseException:
-                await self._state.commit(delete=[network])
+                await self._forget_row(network)
                 raise
         return network, routes
+
+    async def _forget_row(self, network: Network) -> None:
+        if network.adopted:
+            # Its bridge stays, and the routes through it are not ours any more.
+            self._with.foreign.forget()
+        await self._state.commit(delete=[network])
 
     async def _carry_out(self, network: Network, ops: Sequence[Op], writing: Awaitable[None]) -> None:
         """Make a network on the machine while its row is on its way to the disk."""
@@ -250,8 +258,8 @@ class Networks:
 
     async def _foreign_routes(self, network: Network, driver: Driver) -> Sequence[Route]:
         """Return the host's routes but for those of our own bridges, which lead to subnets that are held anyway."""
-        own = self._with.links.of_networks() | set(driver.links(network) if network.adopted else ())
-        return await self._with.host.ask(Routes(but_through=own))
+        adopted = driver.links(network) if network.adopted else ()
+        return [route for route in await self._with.foreign.look() if route.link not in adopted]
 
     async def _reserved(self, routes: Sequence[Route]) -> Sequence[IPNetwork]:
         """Return the prefixes that no automatic subnet may touch.
@@ -309,7 +317,7 @@ class Networks:
         async with AsyncExitStack() as afterwards, self._with.firewall.changing() as firewall:
             # Nothing is awaited between this look and the row's deletion from memory: nobody can join in between.
             self._refuse_used(network)
-            await self._state.commit(delete=[network])
+            await self._forget_row(network)
             # Whatever comes; but not while others wait for the firewall, since an IPAM plugin may be slow.
             afterwards.push_async_callback(self._with.addressing.forget, network)
             rules = firewall.change(add=(), remove=driver.intents(network))

@@ -41,8 +41,12 @@ class OwnLinks:
         networks = self._state.networks
         if self._of.keys() == networks.keys():
             return
-        self._of = {
-            identity: self._of[identity] if identity in self._of else tuple(self._drivers[row.driver].links(row))
-            for identity, row in networks.items()
-        }
-        self._networks = {name: identity for identity, names in self._of.items() for name in names}
+        for identity in self._of.keys() - networks.keys():
+            for name in self._of.pop(identity):
+                # Another network may have the name by now.
+                if self._networks.get(name) == identity:
+                    del self._networks[name]
+        for identity in networks.keys() - self._of.keys():
+            row = networks[identity]
+            self._of[identity] = tuple(self._drivers[row.driver].links(row))
+            self._networks.update(dict.fromkeys(self._of[identity], identity))
