@@ -13,13 +13,12 @@ namespace is the same before and after. The iptables backend cannot do without i
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 from engines import ENVIRONMENT
-from figures import Figure, Target, exit_code, quietest, show
+from figures import Figure, Target, exit_code, quarter, quietest, show
 
 _ALONE = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--propagation", "private"]
 _INSIDE = Path(__file__).with_name("attach_inside.py")
@@ -39,19 +38,16 @@ def sample(backend: str, rounds: int) -> dict[str, list[float]]:
 def figures(backend: str, samples: dict[str, list[float]]) -> list[Figure]:
     """Return what is shown of a backend; the targets are the default backend's."""
     asked = backend == "nftables"
-    attach, quiet = statistics.median(samples["attach"]), quietest(samples["attach"], 25)
-    rows = [
-        Figure("attach, ms", attach, target=TARGET if asked else None, judged=quiet if asked else None),
-        Figure("  links, address, route: the kernel alone, ms", statistics.median(samples["links"])),
-    ]
-    if asked:
-        rows.append(Figure("  firewall elements: nothing else, ms", statistics.median(samples["elements"])))
-    rows += [
-        Figure("  a row on disk: nothing else, ms", statistics.median(samples["row"])),
-        Figure("detach, ms", statistics.median(samples["detach"])),
+    attach, quiet = quarter(samples["attach"]), quietest(samples["attach"], 25)
+    parts = {name: quarter(samples[name]) for name in ("links", "elements", "row")}
+    return [
+        Figure("attach, ms", attach, sum(parts.values()), TARGET if asked else None, quiet if asked else None),
+        Figure("  of it links, address, route: the kernel alone", parts["links"]),
+        Figure("  of it elements of the firewall: nothing else", parts["elements"]),
+        Figure("  beside it a row on its way to the disk", parts["row"]),
+        Figure("detach, ms", quarter(samples["detach"])),
         Figure("processes and threads started", sum(samples["started"]), target=NO_PROCESS if asked else None),
     ]
-    return rows
 
 
 def measure(rounds: int) -> list[Figure]:
@@ -59,7 +55,7 @@ def measure(rounds: int) -> list[Figure]:
     every = []
     for backend in ("nftables", "iptables"):
         found = figures(backend, sample(backend, rounds))
-        show(f"attach in the engine, {backend} backend, {rounds} rounds of 25", found, theirs="")
+        show(f"attach in the engine, {backend} backend, {rounds} rounds of 25", found, theirs="bare")
         every += found
     return every
 

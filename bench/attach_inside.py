@@ -20,11 +20,13 @@ from netwright.app import engine_identity, network_settings
 from netwright.config import parse
 from netwright.controller.api import NetworkRequest, SandboxRequest
 from netwright.controller.engine import NetworkEngine, has_ipv6, host_ports
+from netwright.host.elements import Item, Name, SetChange, Verb
 from netwright.kernel import netns
 from netwright.kernel.linux import LinuxHost
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.wire import number_message
 from netwright.kernel.nft import Nft
+from netwright.kernel.nft_elements import NftElements
 from netwright.model.addressing import Mac
 from netwright.model.names import Id, new_id
 from netwright.model.network import Endpoint, EndpointSpec
@@ -112,8 +114,8 @@ class KernelShare:
             group=0,
         )
         self._port = [rt.no_ipv6_autoconfiguration(HOST_END), rt.set_hairpin(HOST_END)]
-        self._nft = Nft()
-        self._nft.run(
+        self._nft = NftElements()
+        Nft().run(
             "add table bridge share\n"
             "add set bridge share ports { type ifname; }\n"
             "add set bridge share macs { type ifname . ether_addr; }\n"
@@ -126,6 +128,7 @@ class KernelShare:
         """Let go of what would keep the folder busy."""
         netns.delete(self._path)
         self._store.close()
+        self._nft.close()
 
     def links(self) -> float:
         """Make pair, address and route, and return the milliseconds; remove them untimed."""
@@ -140,13 +143,12 @@ class KernelShare:
         return took
 
     def elements(self) -> float:
-        """Add an endpoint's elements through libnftables, and return the milliseconds; remove them untimed."""
-        name = f'"{HOST_END}"'
+        """Add an endpoint's elements, and return the milliseconds; remove them untimed."""
+        name = Name(HOST_END)
+        keys = {"ports": (name,), "macs": (name, Mac.derived("share")), "senders4": (name, IPv4Address("172.30.0.9"))}
         add, delete = (
-            f"{verb} element bridge share ports {{ {name} }}\n"
-            f"{verb} element bridge share macs {{ {name} . {Mac.derived('share')} }}\n"
-            f"{verb} element bridge share senders4 {{ {name} . 172.30.0.9 }}"
-            for verb in ("add", "delete")
+            [SetChange(verb, "bridge", "share", set_name, (Item(key),)) for set_name, key in keys.items()]
+            for verb in (Verb.ADD, Verb.DELETE)
         )
         begin = time.perf_counter()
         self._nft.run(add)

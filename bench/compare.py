@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/compare.py [--runs N] [--json FILE]
 
-Prints one table: medians of both and the ratio netwright / Docker. Both engines run in network and mount namespaces of
+Prints one table: both, and the ratio netwright / Docker. Both engines run in network and mount namespaces of
 their own at the same time and are measured in turn (A B A B ...), so that a slow moment of the machine hits both.
 """
 
@@ -10,19 +10,18 @@ import argparse
 import json
 import re
 import socket
-import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from engines import Engine, busybox_image, engine
-from figures import Figure, Target, exit_code, show
+from figures import Figure, Target, exit_code, quarter, show
 
 QUIET = 0.1
 """Seconds between two measurements: what one engine left to do in the background is not to be paid by the other."""
 
-STARTS = 3
+STARTS = 5
 
 TARGETS = {
     "start to ready, s": Target("at most", 0.7, of_ratio=False),
@@ -35,14 +34,16 @@ TARGETS = {
 }
 
 
-def in_turn(runs: int, measure: Callable[[Engine], float], ours: Engine, theirs: Engine) -> tuple[float, float]:
-    """Measure both engines alternately and return the two medians; one run of each warms up."""
+def in_turn(what: str, runs: int, measure: Callable[[Engine], float], ours: Engine, theirs: Engine) -> Figure:
+    """Measure both engines alternately; one run of each warms up."""
     samples: dict[str, list[float]] = {ours.name: [], theirs.name: []}
     for _ in range(runs + 1):
         for under_test in (ours, theirs):
             time.sleep(QUIET)
             samples[under_test.name].append(measure(under_test))
-    return statistics.median(samples[ours.name][1:]), statistics.median(samples[theirs.name][1:])
+    rate = what.endswith("/s")
+    kept = (quarter(samples[name][1:], more_is_better=rate) for name in (ours.name, theirs.name))
+    return figure(what, *kept)
 
 
 def figure(what: str, ours: float, theirs: float, judged: float | None = None) -> Figure:
@@ -157,7 +158,7 @@ def measure(runs: int) -> list[Figure]:
     """Start both engines, measure everything, and print."""
     ours_start, theirs_start = start_times()
     found = [
-        figure("start to ready, s", statistics.median(ours_start), statistics.median(theirs_start), min(ours_start))
+        figure("start to ready, s", quarter(ours_start), quarter(theirs_start), min(ours_start)),
     ]
     with engine("netwright") as ours, engine("docker") as theirs:
         time.sleep(2)  # let start-up work settle before memory is read
@@ -168,9 +169,9 @@ def measure(runs: int) -> list[Figure]:
             "GET /networks, requests/s": listing_rate,
             "run -d to first HTTP answer, ms": run_to_first_byte,
         }
-        found += [figure(what, *in_turn(runs, how, ours, theirs)) for what, how in measured.items()]
+        found += [in_turn(what, runs, how, ours, theirs) for what, how in measured.items()]
         found += _networks(runs, ours, theirs)
-    show(f"beside Docker's daemon, medians of {runs} runs in turn", found)
+    show(f"beside Docker's daemon, the better quarter of {runs} runs in turn", found)
     return found
 
 
@@ -185,7 +186,7 @@ def _networks(runs: int, ours: Engine, theirs: Engine) -> list[Figure]:
         "network remove, ms": lambda e: network_times(e)[1],
         "network create + remove, ms": lambda e: sum(network_times(e)),
     }
-    found = [figure(what, *in_turn(runs, how, ours, theirs)) for what, how in measured.items()]
+    found = [in_turn(what, runs, how, ours, theirs) for what, how in measured.items()]
     for under_test in (ours, theirs):
         under_test.docker("rm", "-f", "member")
     return found

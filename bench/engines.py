@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +54,6 @@ class Engine:
     socket: str
     ready: float
     folder: Path
-    children: list[str] = field(default_factory=list)
 
     def inside(self, *argv: str) -> list[str]:
         """Return a command line that runs in the engine's namespaces."""
@@ -76,13 +75,8 @@ class Engine:
         return UnixConnection(self.socket)
 
     def resident(self) -> float:
-        """Return the proportional memory of the engine and of its helpers, in MB (containers' own not counted)."""
-        names = (self.name, *self.children)
-        return sum(_pss(pid) for pid in _descendants(self.process.pid) if _comm(pid).startswith(names)) / 1024
-
-
-def _comm(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text().strip()
+        """Return the resident memory of an idle engine and of all processes that it started, in MB."""
+        return sum(_resident(pid) for pid in _descendants(self.process.pid)) / 1024
 
 
 def _descendants(pid: int) -> list[int]:
@@ -93,7 +87,7 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def _pss(pid: int) -> float:
+def _resident(pid: int) -> float:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Rss:"):
             return float(line.split()[1])
@@ -114,13 +108,13 @@ def _wait_ready(process: subprocess.Popen[bytes], path: str, log: Path) -> float
     sys.exit(f"the engine was not ready within a minute:\n{log.read_text()[-3000:]}")
 
 
-def _commands(folder: Path) -> dict[str, tuple[list[str], list[str]]]:
+def _commands(folder: Path) -> dict[str, list[str]]:
     common = ["-H", f"unix://{folder}/engine.sock", "--pidfile", f"{folder}/engine.pid"]
     roots = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
     python = ROOT / ".venv" / "bin" / "netwright"
     return {
-        "netwright": ([str(python), "daemon", *common, *roots], ["keeper"]),
-        "docker": ([str(PEERS / "usr/sbin/dockerd"), *common, *roots], ["containerd"]),
+        "netwright": [str(python), "daemon", *common, *roots],
+        "docker": [str(PEERS / "usr/sbin/dockerd"), *common, *roots],
     }
 
 
@@ -132,7 +126,7 @@ _ALONE = ("unshare", "-n", "-m", "--propagation", "private", "sh", "-c", 'ip lin
 def engine(name: str, *flags: str) -> Iterator[Engine]:
     """Run an engine in namespaces of its own for the time of the block."""
     folder = Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
-    argv, children = _commands(folder)[name]
+    argv = _commands(folder)[name]
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -144,7 +138,7 @@ def engine(name: str, *flags: str) -> Iterator[Engine]:
         )
     try:
         ready = _wait_ready(process, f"{folder}/engine.sock", log)
-        yield Engine(name, process, f"{folder}/engine.sock", ready, folder, children)
+        yield Engine(name, process, f"{folder}/engine.sock", ready, folder)
     finally:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,8 @@
 """Figures beside their targets: one table for all benchmarks, and the word whether a target is missed.
 
-Noise of a busy machine only ever adds time. So what is compared with another engine is measured in turn with it, and
-what has a target in milliseconds is judged by its quietest round: the least median of a few samples in a row.
+The noise of a busy machine only ever adds time. So what is compared is measured in turn, and of all samples of both the
+better quarter is left: the value that a quarter of them are better than. What has a target in milliseconds, which only
+a quiet machine can show, is judged by its quietest round: the least median of a few samples in a row.
 """
 
 import statistics
@@ -50,6 +51,14 @@ class Figure:
         value = self.ratio if self.target.of_ratio else (self.judged if self.judged is not None else self.ours)
         assert value is not None, f"{self.what}: a ratio needs two figures"
         return "pass" if self.target.met(value) else "MISSED"
+
+
+def quarter(samples: Sequence[float], *, more_is_better: bool = False) -> float:
+    """Return the value that a quarter of the samples are better than."""
+    if len(samples) < 2:
+        return samples[0]
+    cuts = statistics.quantiles(samples, n=4, method="inclusive")
+    return cuts[2] if more_is_better else cuts[0]
 
 
 def quietest(samples: Sequence[float], size: int = 5) -> float:
