@@ -71,6 +71,10 @@ def test_tmpfs_read_only_and_init_are_obeyed(engine: Engine) -> None:
 
     assert done.stdout == "ok\n"
 
+    reaped = engine.docker("run", "--rm", "--init", IMAGE, "sh", "-c", "cat /proc/1/cmdline")
+
+    assert reaped.stdout.startswith("/sbin/docker-init\0--\0sh")
+
 
 def test_capabilities_are_added_and_dropped(engine: Engine) -> None:
     usual = engine.docker("run", "--rm", IMAGE, "ping", "-c1", "127.0.0.1", check=False)

@@ -13,7 +13,8 @@ from tests.kernel.container_engine import Engine, collected, inside, text_of
 from netwright.containers import machine
 from netwright.containers.api import ExecRequest, LogRequest
 from netwright.containers.spec.capabilities import from_mask
-from netwright.errors import Conflict, InvalidInput, NotFound, NotModified
+from netwright.errors import Conflict, InvalidInput, NotFound, NotModified, SystemFailure
+from netwright.host.ops import Mount, Unmount
 from netwright.model.container import Container, HostSettings, Limits, RestartPolicy, RestartWhen, Status, Ulimit
 
 
@@ -40,6 +41,23 @@ async def test_a_container_runs_to_its_end_and_keeps_exit_code_and_log(engine: E
     assert sorted(text.split()) == ["err", "out"]
     assert engine.events() == ["create", "start", "die", "destroy"]
     assert engine.last("die").attributes["exitCode"] == "3"
+
+
+@inside
+async def test_a_data_root_that_cannot_hold_overlays_is_told_from_other_failures(engine: Engine) -> None:
+    parts = {part: engine.directory / part for part in ("lower", "upper", "work")}
+    for path in parts.values():
+        path.mkdir()
+    options = ",".join(f"{part}dir={path}" for part, path in parts.items())
+    target = str(engine.directory / "data" / "containers")
+    await engine.host.do([Mount(source="overlay", target=target, type="overlay", options=options)])
+    row = await engine.create("true")
+    try:
+        with pytest.raises(SystemFailure, match="choose a --data-root on ext4"):
+            await engine.services.containers.start(row.id)
+        await engine.services.containers.remove(row.id)
+    finally:
+        await engine.host.do([Unmount(target=target)])
 
 
 @inside
