@@ -16,6 +16,7 @@ from netwright.api.routes.events import EventRoutes
 from netwright.api.routes.executions import ExecutionRoutes
 from netwright.api.routes.firewall import FirewallRoutes
 from netwright.api.routes.images import ImageRoutes
+from netwright.api.routes.names import NameRoutes
 from netwright.api.routes.networks import NetworkRoutes
 from netwright.api.routes.publishing import PublishingRoutes
 from netwright.api.routes.system import About, SystemBackends, SystemRoutes
@@ -269,6 +270,7 @@ class Engine:
             bus=self._with.bus,
             metrics=self._with.metrics,
             about=self._about,
+            measure=self._measure,
         )
         containers = ContainerBackends(
             containers=services.containers,
@@ -287,6 +289,7 @@ class Engine:
             *networks.routes(),
             *PublishingRoutes(services.containers, network.sandboxes).routes(),
             *FirewallRoutes(self._explain(), self._script).routes(),
+            *NameRoutes(services.containers, network.name_questions).routes(),
             *absent_routes(),
         ]
         return Server(routes, self._with.metrics).runner(shutdown_timeout=shutdown_timeout)
@@ -308,6 +311,10 @@ class Engine:
         """Return the rules that should stand; for families that are left to the administrator, what it takes there."""
         firewall = replace(network_settings(self._config, self._identity).firewall, ipv4=True, ipv6=True)
         return self._with.network.firewall.script(_BACKENDS[self._config.firewall_backend](firewall))
+
+    async def _measure(self) -> None:
+        """Ask for figures that are kept elsewhere, before they are shown."""
+        self._with.metrics.names((await self._with.network.name_questions.counts()).values())
 
     def _show(self, container: Container) -> Shown:
         """Return all that is shown of a container."""

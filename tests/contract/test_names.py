@@ -2,10 +2,12 @@
 
 import errno
 
+import pytest
 from tests.contract.rigs import Rig
 from tests.contract.scene import inverse_of, refused
 
 from netwright.dns.zone import Joined, Member, View
+from netwright.errors import OperationFailed
 from netwright.host import queries
 from netwright.host.ops import (
     CreateNamespace,
@@ -73,6 +75,32 @@ async def test_a_sandbox_sees_what_its_view_says(rig: Rig, inside: str) -> None:
     assert rig.addresses(inside, "web") is None
     await rig.host.do([inverse_of(change)])
     assert rig.addresses(inside, "web") == ["10.0.0.1"]
+
+
+async def test_what_is_answered_is_explained(rig: Rig, inside: str) -> None:
+    await serve(rig, inside)
+    await rig.host.do([PublishNames(member=WEB)])
+    said = await rig.host.ask(queries.ExplainName(netns=inside, name="web.one", kind="a"))
+    assert (said.source, said.told, said.why) == ("zone", ("10.0.0.1",), "a name on network one")
+    said = await rig.host.ask(queries.ExplainName(netns=inside, name="else", kind="A"))
+    assert said.source == "nowhere"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "number"), [("web", "X", errno.EINVAL), ("a..b", "A", errno.EINVAL), ("web", "A", errno.ENOENT)]
+)
+async def test_what_cannot_be_asked_is_refused(rig: Rig, inside: str, name: str, kind: str, number: int) -> None:
+    if number != errno.ENOENT:
+        await serve(rig, inside)
+    with pytest.raises(OperationFailed) as failure:
+        await rig.host.ask(queries.ExplainName(netns=inside, name=name, kind=kind))
+    assert failure.value.errno == number
+
+
+async def test_each_namespace_that_is_served_is_counted(rig: Rig, inside: str) -> None:
+    await serve(rig, inside)
+    (counts,) = await rig.host.ask(queries.NamesCounted(f"{rig.directory}/netns"))
+    assert (counts.netns, counts.queries) == (inside, 0)
 
 
 async def test_all_names_are_replaced_at_once(rig: Rig, inside: str) -> None:

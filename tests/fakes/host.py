@@ -9,6 +9,8 @@ from tests.fakes.iptables import Iptables
 from tests.fakes.machine import FakeRoute, Machine, Stack, refusal
 from tests.fakes.steps import Steps
 
+from netwright.dns.explain import Explanation, explain
+from netwright.dns.resolvconf import ResolvConf
 from netwright.dns.zone import Zone
 from netwright.errors import OperationFailed
 from netwright.host import ops, queries
@@ -99,6 +101,8 @@ class FakeHost:
             queries.HeldPorts: self._held_ports,
             queries.ProxiedNeighbours: self._proxied_neighbours,
             queries.NamesServed: self._names_served,
+            queries.ExplainName: self._explain_name,
+            queries.NamesCounted: self._names_counted,
             queries.NftTables: self._nft_tables,
             queries.IptablesRules: self._iptables_rules,
             queries.ReadFile: self._read_file,
@@ -299,6 +303,20 @@ class FakeHost:
 
     def _names_served(self, query: queries.NamesServed) -> tuple[str, ...]:
         return tuple(path for path in self.machine.zone.views if path.startswith(f"{query.directory}/"))
+
+    def _explain_name(self, query: queries.ExplainName) -> Explanation:
+        view = self.machine.zone.views.get(query.netns)
+        if view is None:
+            raise refusal(errno.ENOENT, f"no sandbox {query.netns} is served")
+        try:
+            return explain(self.machine.zone, view, query.name, query.kind, ResolvConf(("192.0.2.53",)))
+        except ValueError as error:
+            raise refusal(errno.EINVAL, str(error)) from None
+
+    def _names_counted(self, query: queries.NamesCounted) -> tuple[queries.NameCounts, ...]:
+        return tuple(
+            queries.NameCounts(netns=path) for path in self._names_served(queries.NamesServed(query.directory))
+        )
 
     def _nft_tables(self, _: queries.NftTables) -> tuple[str, ...]:
         return tuple(self.machine.nft.tables)

@@ -14,6 +14,7 @@ from netwright.controller.healing import Healing, HealingCollaborators
 from netwright.controller.ipam_plugins import IpamPlugins
 from netwright.controller.lan import Lan
 from netwright.controller.leases import Leases
+from netwright.controller.name_questions import NameQuestions
 from netwright.controller.names import NameRules
 from netwright.controller.neighbours import Neighbours
 from netwright.controller.networks import NetworkCollaborators, Networks
@@ -196,6 +197,11 @@ class NetworkEngine:
         self._lan.close()
         self.healing.close()
         self._finding.close()
+
+    @property
+    def name_questions(self) -> NameQuestions:
+        """What can be asked about names."""
+        return NameQuestions(self.sandboxes, self._host, self._settings.netns_directory)
 
     def _name_rules(self) -> NameRules:
         rules = self._settings.names

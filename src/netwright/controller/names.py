@@ -84,6 +84,7 @@ def view_anyway(shape: Sequence[Attachment], rules: NameRules) -> View:
         host=_packed(rules.host if ways else _own_gateways(shape)),
         gateway=_packed(_gateways(gateways) if ways else ()),
         ttl=rules.ttl,
+        title=sandbox.name,
     )
 
 

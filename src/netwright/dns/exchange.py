@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
+from netwright.dns.explain import Explanation
 from netwright.dns.zone import Joined, Member, View
 
 
@@ -18,13 +20,14 @@ def dump_view(view: View) -> str:
             [address.hex() for address in view.host],
             [address.hex() for address in view.gateway],
             view.ttl,
+            view.title,
         ]
     )
 
 
 def load_view(text: str) -> View:
     """Read a view. Raises ValueError, TypeError for what is none."""
-    networks, servers, egress, ndots, host, gateway, ttl = json.loads(text)
+    networks, servers, egress, ndots, host, gateway, ttl, title = json.loads(text)
     return View(
         networks=tuple(Joined(id=identity, name=name, links=links) for identity, name, links in networks),
         servers=tuple(map(str, servers)),
@@ -33,7 +36,20 @@ def load_view(text: str) -> View:
         host=tuple(map(bytes.fromhex, host)),
         gateway=tuple(map(bytes.fromhex, gateway)),
         ttl=int(ttl),
+        title=str(title),
     )
+
+
+def dump_explanation(explanation: Explanation) -> str:
+    """Return an explanation as one line of text."""
+    return json.dumps(asdict(explanation))
+
+
+def load_explanation(text: str) -> Explanation:
+    """Read an explanation. Raises ValueError, TypeError for what is none."""
+    loaded: dict[str, Any] = json.loads(text)
+    told, servers = tuple(loaded.pop("told")), tuple(loaded.pop("servers"))
+    return Explanation(**loaded, told=told, servers=servers)
 
 
 def dump_members(members: Iterable[Member]) -> str:

@@ -15,6 +15,8 @@ NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 2, 3, 4, 5
 BADVERS = 16
 
 A, NS, CNAME, SOA, PTR, MX, AAAA, OPT, SVCB, HTTPS = 1, 2, 5, 6, 12, 15, 28, 41, 64, 65
+KINDS = {"A": A, "AAAA": AAAA, "CNAME": CNAME, "HTTPS": HTTPS, "MX": MX, "NS": NS, "PTR": PTR, "SRV": 33, "TXT": 16}
+"""Types that may be asked for by name."""
 IN = 1
 
 HEADER = 12
@@ -292,6 +294,15 @@ def reverse_address(name: str) -> bytes | None:
         if len(digits) == 32 and all(len(digit) == 1 and digit in "0123456789abcdef" for digit in digits):
             return bytes.fromhex("".join(reversed(digits)))
     return None
+
+
+def decode_name(encoded: bytes) -> str:
+    """Return the text of a name that is not compressed, with its last dot."""
+    labels, place = [], 0
+    while size := encoded[place]:
+        labels.append(encoded[place + 1 : place + 1 + size].decode("utf-8", "replace"))
+        place += 1 + size
+    return ".".join(labels) + "."
 
 
 def encode_name(name: str) -> bytes:

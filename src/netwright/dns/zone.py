@@ -42,6 +42,7 @@ class View:
     `servers` are those to ask from the sandbox itself for all other names; where there are none the host's servers are
     asked from the host, if `egress` says that the sandbox may reach the outside at all. `host` and `gateway` are the
     addresses of the two names that are always known. `ndots` tells that names without a dot are not for upstream.
+    `title` is what messages call the sandbox.
     """
 
     networks: tuple[Joined, ...] = ()
@@ -51,6 +52,7 @@ class View:
     host: tuple[bytes, ...] = ()
     gateway: tuple[bytes, ...] = ()
     ttl: int = 5
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from netwright.dns.explain import Explanation
 from netwright.model.addressing import IPAddress, IPInterface, IPNetwork, Mac
 from netwright.model.ports import Protocol
 
@@ -115,6 +116,43 @@ class ProxiedNeighbours(Query[tuple[ProxiedNeighbour, ...]]):
 @dataclass(frozen=True, slots=True)
 class NamesServed(Query[tuple[str, ...]]):
     """The paths of the namespaces, pinned below a directory, in which 127.0.0.11:53 is answered."""
+
+    directory: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainName(Query[Explanation]):
+    """What a program in a served namespace would be answered for a name and a type such as `A`, and why.
+
+    Fails where names are not answered there, or the name cannot be one.
+    """
+
+    netns: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameCounts:
+    """What has happened in a namespace since its names are answered.
+
+    `forwards` of its queries went to servers, which took `seconds` in all; `cached` are answers that servers had given
+    before. `failures` could not be answered, `refused` were too many at once, `malformed` were no queries.
+    """
+
+    netns: str
+    queries: int = 0
+    forwards: int = 0
+    cached: int = 0
+    failures: int = 0
+    refused: int = 0
+    malformed: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NamesCounted(Query[tuple[NameCounts, ...]]):
+    """What has happened in the served namespaces that are pinned below a directory."""
 
     directory: str
 

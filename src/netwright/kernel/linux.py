@@ -218,6 +218,8 @@ class LinuxHost:
             queries.HeldPorts: lambda _, __: self._ports.held(),
             queries.ProxiedNeighbours: lambda work, _: neighbours.proxied(work.home),
             queries.NamesServed: lambda _, query: self._names.served(query.directory),
+            queries.ExplainName: lambda _, query: self._names.explain(query.netns, query.name, query.kind),
+            queries.NamesCounted: lambda _, query: self._names.counts(query.directory),
             queries.NftTables: lambda work, _: work.worker.nft.tables(),
             queries.IptablesRules: lambda _, query: iptables.save(query.version, query.table),
             queries.ReadFile: lambda _, query: read_text(query.path),

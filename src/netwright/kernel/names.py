@@ -15,8 +15,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from netwright.dns.explain import Explanation
 from netwright.dns.zone import Member, View, Zone
 from netwright.errors import OperationFailed
+from netwright.host.queries import NameCounts
 from netwright.kernel import netns, redirect
 from netwright.kernel.companion.client import Gone
 from netwright.kernel.nft import Nft
@@ -115,6 +117,18 @@ class Names:
                 return ()
             return tuple(f"{directory}/{key}" for key in self._ask(ResolverClient.served))
 
+    def explain(self, path: str, name: str, kind: str) -> Explanation:
+        """Return what a sandbox would be answered, and why."""
+        with self._lock:
+            return self._ask(lambda resolver: resolver.explain(_key(path), name, kind))
+
+    def counts(self, directory: str) -> tuple[NameCounts, ...]:
+        """Return what has happened in each sandbox, by the path of its namespace."""
+        with self._lock:
+            if not self._connect():
+                return ()
+            return tuple(_counts(line, directory) for line in self._ask(ResolverClient.counts))
+
     def leave(self) -> None:
         """Leave the resolver to itself: it ends where it serves nobody."""
         with self._lock:
@@ -186,12 +200,21 @@ class Names:
 
     def _adopt(self, resolver: ResolverClient) -> None:
         self._client = resolver
-        self._watcher = threading.Thread(target=self._watch, args=(resolver,), name="resolver-watch", daemon=True)
+        heard, said = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            resolver.listen(said)
+        finally:
+            os.close(said)
+        arguments = (resolver, heard)
+        self._watcher = threading.Thread(target=self._watch, args=arguments, name="resolver-watch", daemon=True)
         self._watcher.start()
 
-    def _watch(self, resolver: ResolverClient) -> None:
-        """Wait for the end of a resolver, and have another one answer."""
-        resolver.wait()
+    def _watch(self, resolver: ResolverClient, heard: int) -> None:
+        """Log what a resolver has to say until its end, and have another one answer then."""
+        while not resolver.wait(heard):
+            for line in os.read(heard, 1 << 16).decode(errors="replace").splitlines():
+                log.warning("%s", line)
+        os.close(heard)
         with self._lock:
             try:
                 if self._client is resolver and not self._closed:
@@ -209,6 +232,20 @@ class Names:
         else:
             self._mended = now
             self._ask(ResolverClient.served)
+
+
+def _counts(line: str, directory: str) -> NameCounts:
+    key, queries, forwards, cached, failures, refused, malformed, seconds = line.split(" ")
+    return NameCounts(
+        netns=f"{directory}/{key}",
+        queries=int(queries),
+        forwards=int(forwards),
+        cached=int(cached),
+        failures=int(failures),
+        refused=int(refused),
+        malformed=int(malformed),
+        seconds=float(seconds),
+    )
 
 
 def _key(path: str) -> str:

@@ -4,7 +4,7 @@ Labels never carry ids, names or addresses: their number must not grow with what
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import (
@@ -18,12 +18,16 @@ from prometheus_client import (
 )
 
 from netwright import __version__
+from netwright.host.queries import NameCounts
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 """The content type of the exposition."""
 
 # An attached endpoint takes a few milliseconds, a pulled image minutes.
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+
+
+_NAME_FIGURES = ("queries", "forwards", "cached", "failures", "refused", "malformed")
 
 
 class Metrics:
@@ -55,6 +59,28 @@ class Metrics:
             ["type", "action"],
             registry=self._registry,
         )
+
+        self._names = Counter(
+            "netwright_dns",
+            "What happened to names in containers: queries, of them forwards, cached, failures, refused, malformed.",
+            ["what"],
+            registry=self._registry,
+        )
+        self._name_seconds = Counter(
+            "netwright_dns_forward_seconds", "Time that name servers took to answer.", registry=self._registry
+        )
+        self._counted: dict[str, NameCounts] = {}
+
+    def names(self, counted: Iterable[NameCounts]) -> None:
+        """Take over what has happened with names so far in each open stack."""
+        before, self._counted = self._counted, {counts.netns: counts for counts in counted}
+        for netns, counts in self._counted.items():
+            known = before.get(netns)
+            # One that has less than before was closed and opened again in between.
+            since = known if known is not None and known.queries <= counts.queries else NameCounts(netns=netns)
+            for what in _NAME_FIGURES:
+                self._names.labels(what).inc(max(0, getattr(counts, what) - getattr(since, what)))
+            self._name_seconds.inc(max(0.0, counts.seconds - since.seconds))
 
     @contextmanager
     def operation(self, name: str) -> Iterator[None]:

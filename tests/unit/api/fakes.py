@@ -7,6 +7,7 @@ from pathlib import Path
 from aiohttp import web
 from tests.unit.api.fake_containers import FakeContainers, FakeExecutions
 from tests.unit.api.fake_images import FakeImages, FakeVolumes
+from tests.unit.api.fake_names import FakeNames
 from tests.unit.api.fake_networks import FakeNetworks, FakeSandboxes
 
 from netwright.api.routes.absent import routes as absent_routes
@@ -14,6 +15,7 @@ from netwright.api.routes.containers import ContainerBackends, ContainerRoutes
 from netwright.api.routes.events import EventRoutes
 from netwright.api.routes.executions import ExecutionRoutes
 from netwright.api.routes.images import ImageRoutes
+from netwright.api.routes.names import NameRoutes
 from netwright.api.routes.networks import NetworkRoutes
 from netwright.api.routes.system import SystemBackends, SystemRoutes
 from netwright.api.routes.table import Route
@@ -42,6 +44,7 @@ class FakeEngine:
         self.networks = FakeNetworks(self)
         self.containers = FakeContainers(self)
         self.executions = FakeExecutions(self)
+        self.questions = FakeNames()
         self.metrics = Metrics()
         self.clock = 1_700_000_000_000_000_000
 
@@ -83,10 +86,19 @@ class FakeEngine:
             labels=("rack=7",),
         )
 
+    async def measure(self) -> None:
+        """Count names, as if the resolver had been asked."""
+        self.metrics.names((await self.questions.counts()).values())
+
     def application(self, *more: Route) -> web.Application:
         """Return the API, with some routes more."""
         system = SystemBackends(
-            containers=self.containers, images=self.images, bus=self.bus, metrics=self.metrics, about=self.about
+            containers=self.containers,
+            images=self.images,
+            bus=self.bus,
+            metrics=self.metrics,
+            about=self.about,
+            measure=self.measure,
         )
         containers = ContainerBackends(
             containers=self.containers, executions=self.executions, show=self.show, network_name=self.network_name
@@ -101,6 +113,7 @@ class FakeEngine:
             *ImageRoutes(self.images).routes(),
             *VolumeRoutes(self.volumes).routes(),
             *networks.routes(),
+            *NameRoutes(self.containers, self.questions).routes(),
             *absent_routes(),
         ]
         return Server(routes, self.metrics).application()

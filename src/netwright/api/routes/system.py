@@ -1,7 +1,7 @@
 """The routes of the engine itself: ping, version, info, metrics."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -42,6 +42,8 @@ class SystemBackends:
     bus: Bus
     metrics: Metrics
     about: Callable[[], About]
+    measure: Callable[[], Awaitable[None]]
+    """Brings figures up to date that are kept elsewhere."""
 
 
 class SystemRoutes:
@@ -86,4 +88,5 @@ class SystemRoutes:
 
     async def metrics(self, _: Call) -> web.StreamResponse:
         """Show figures for Prometheus."""
+        await self._with.measure()
         return web.Response(body=self._with.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})

@@ -64,6 +64,8 @@ TABLE = (
     Entry("load", "archive.LOAD", IMAGES, "Load images from a tar archive or stdin", ("image load",)),
     Entry("rmi", "images.RM", IMAGES, "Remove one or more images", ("image rm", "image remove")),
     Entry("tag", "images.TAG", IMAGES, "Give an image another name", ("image tag",)),
+    Entry("dns query", "dns.QUERY", MANAGEMENT, "Tell what a container would be answered for a name, and why"),
+    Entry("dns stats", "dns.STATS", MANAGEMENT, "Count the queries of each container"),
     Entry("image inspect", "inspect.IMAGE", IMAGES, "Show everything about images"),
     Entry("image prune", "prune.IMAGES", IMAGES, "Remove unused images"),
     Entry("network connect", "networks.CONNECT", MANAGEMENT, "Connect a container to a network"),
@@ -87,6 +89,7 @@ TABLE = (
 
 GROUPS = {
     "container": "Manage containers",
+    "dns": "See what names mean to containers",
     "firewall": "See what is open to whom, and why",
     "image": "Manage images",
     "network": "Manage networks",

@@ -107,12 +107,17 @@ class Companion:
             ours.close()
             raise
 
-    def wait(self) -> None:
-        """Return when it has ended or hung up, or `hang_up` was called. Any thread may wait."""
+    def wait(self, pipe: int = -1) -> bool:
+        """Return True when it has ended or hung up, or `hang_up` was called; False when there is something in a pipe.
+
+        Any thread may wait.
+        """
         poll = select.poll()
         poll.register(self._connection, 0)
         poll.register(self._pidfd, select.POLLIN)
-        poll.poll()
+        if pipe >= 0:
+            poll.register(pipe, select.POLLIN)
+        return any(descriptor != pipe for descriptor, _ in poll.poll())
 
     def hang_up(self) -> None:
         """End the conversation; who waits returns."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from netwright.dns.exchange import dump_members, dump_view
+from netwright.dns.exchange import dump_members, dump_view, load_explanation
+from netwright.dns.explain import Explanation
 from netwright.dns.zone import Member, View
 from netwright.kernel.companion.client import Companion, Kind
 from netwright.kernel.resolver import packets
@@ -57,12 +58,16 @@ class ResolverClient(Companion):
         return self._ask_for(f"get {key}")
 
     def counts(self) -> list[str]:
-        """Return a line of figures for each sandbox."""
+        """Return a line for each sandbox: its key and its figures."""
         return self._paged("counts")
 
-    def notices(self) -> list[str]:
-        """Return what should be said in the engine's log, once each."""
-        return self._ask("notices")[1:]
+    def explain(self, key: str, name: str, kind: str) -> Explanation:
+        """Return what a sandbox would be answered, and why."""
+        return load_explanation(self._ask(f"explain {key}\n{name}\n{kind}")[1])
+
+    def listen(self, pipe: int) -> None:
+        """Have what should be in the log written to a pipe."""
+        self._ask("listen", [pipe])
 
     def retire(self) -> None:
         """Have everything let go of, once what is under way is answered."""

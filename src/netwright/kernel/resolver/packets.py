@@ -15,8 +15,9 @@ after the first.
     list FROM                        ok, then lines      the keys of what is served
     get KEY                          ok + descriptors    copies, as they were given, to hand over
     retire                           ok                  serve no more; what is under way is still answered
-    counts FROM                      ok, then lines      for each sandbox its key and its figures
-    notices                          ok, then lines      what should be in the engine's log, once each
+    counts FROM                      ok, then lines      for each sandbox its key and its figures (`station.Counts`)
+    explain KEY, NAME, TYPE          ok, then JSON       what a sandbox would be answered, and why
+    listen + descriptor              ok                  write to this pipe what should be in the engine's log, by lines
 
 `list`, `get` and `retire` stay as they are in every version: with them an engine takes over from an older resolver.
 """

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from itertools import islice
 
-from netwright.dns.exchange import load_members, load_view
+from netwright.dns.exchange import dump_explanation, load_members, load_view
 from netwright.kernel.companion.conversation import Answer, Conversation
 from netwright.kernel.companion.loop import Loop
 from netwright.kernel.resolver import packets
@@ -50,7 +50,8 @@ class Resolver:
             "get": self._get,
             "retire": self._retire,
             "counts": self._counts,
-            "notices": self._notices,
+            "explain": self._explain,
+            "listen": self._listen,
         }
         self._conversation = Conversation(self._loop, listener, engine, packets.VERSION, self._handle)
 
@@ -162,18 +163,19 @@ class Resolver:
 
     def _counts(self, arguments: list[str], _: str, __: list[int]) -> Answer:
         (first,) = map(int, arguments)
-        lines = ["ok"]
-        for key, station in islice(self._service.stations.items(), first, first + packets.PAGE):
-            n = station.counts
-            lines.append(
-                f"{key} {n.queries} {n.forwards} {n.cached} {n.failures} {n.refused} {n.malformed} {n.seconds:.6f}"
-            )
-        return "\n".join(lines), ()
+        stations = islice(self._service.stations.items(), first, first + packets.PAGE)
+        return "\n".join(["ok", *(f"{key} {station.counts}" for key, station in stations)]), ()
 
-    def _notices(self, _: list[str], __: str, ___: list[int]) -> Answer:
-        lines = ["ok", *self._service.notices]
-        self._service.notices.clear()
-        return "\n".join(lines), ()
+    def _explain(self, arguments: list[str], body: str, _: list[int]) -> Answer:
+        (key,) = arguments
+        name, kind = body.split("\n")
+        if key not in self._service.stations:
+            raise OSError(errno.ENOENT, f"no sandbox {key} is served")
+        return "ok\n" + dump_explanation(self._service.explain(key, name, kind)), ()
+
+    def _listen(self, _: list[str], __: str, descriptors: list[int]) -> Answer:
+        self._service.notices.lead_to(descriptors.pop())
+        return OK
 
 
 def main() -> None:

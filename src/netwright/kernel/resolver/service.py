@@ -2,23 +2,23 @@
 
 import random
 import time
-from collections import deque
 from collections.abc import Callable
 from itertools import cycle
 
 from netwright.dns import local, wire
+from netwright.dns.explain import Explanation, explain
 from netwright.dns.local import Elsewhere
 from netwright.dns.upstream import of_view
 from netwright.dns.wire import Malformed, Query
 from netwright.dns.zone import Member, View, Zone
 from netwright.kernel.resolver.forward import Forwarder
 from netwright.kernel.resolver.host import HostConfiguration
+from netwright.kernel.resolver.notices import Notices
 from netwright.kernel.resolver.station import Known, Station
 
 ORDERS_BYTES = 1 << 14
 """How many bytes the different orders of one answer may take together; the first two are kept whatever they take."""
 
-NOTICES = 200
 CLASHES = 100
 """How many names of one sandbox are said to clash; somebody who makes them by the thousand is not to fill the log."""
 
@@ -38,7 +38,7 @@ class Service:
         self.knows = False
         """Whether it has ever been told a whole zone."""
         self.stations: dict[str, Station] = {}
-        self.notices: deque[str] = deque(maxlen=NOTICES)
+        self.notices = Notices()
         self._clashes: dict[str, set[str]] = {}
 
     def open(self, station: Station) -> None:
@@ -178,13 +178,18 @@ class Service:
             self._note_clash(station, query.name, decision)
         return [answer[2:] for answer in local.answers(decision, query, station.view.ttl, datagram=datagram)]
 
+    def explain(self, key: str, name: str, kind: str) -> Explanation:
+        """Return what a sandbox would be answered, and why. Raises ValueError for what cannot be asked."""
+        self._host.follow()
+        return explain(self.zone, self.stations[key].view, name, kind, self._host.conf)
+
     def _note_clash(self, station: Station, name: str, decision: local.Local) -> None:
         noted = self._clashes.setdefault(station.key, set())
         if name.lower() not in noted and len(noted) < CLASHES:
             noted.add(name.lower())
-            self.notices.append(
-                f"{station.key}: {name} is {decision.why}, and another one on network {decision.clash}: the former is "
-                f"answered; ask for {name}.{decision.clash} to get the latter"
+            self.notices.say(
+                f"{station.view.title or station.key} asks for {name}, which is {decision.why} and another one on "
+                f"network {decision.clash}: it is told the former; {name}.{decision.clash} means the latter"
             )
 
     def _forward(

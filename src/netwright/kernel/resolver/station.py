@@ -17,13 +17,19 @@ Known = bytes | Iterator[bytes] | Query
 
 
 class Counts:
-    """What has happened in a sandbox so far. `seconds` is the time in which `forwards` were answered by servers."""
+    """What has happened in a sandbox so far. `seconds` is the time in which servers have answered `forwards`."""
 
     __slots__ = ("cached", "failures", "forwards", "malformed", "queries", "refused", "seconds")
 
     def __init__(self) -> None:
         self.queries = self.forwards = self.cached = self.failures = self.refused = self.malformed = 0
         self.seconds = 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.queries} {self.forwards} {self.cached} {self.failures} {self.refused} {self.malformed} "
+            f"{self.seconds:.6f}"
+        )
 
 
 class Station:

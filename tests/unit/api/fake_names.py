@@ -1,0 +1,26 @@
+"""Names for the API's tests."""
+
+from collections.abc import Mapping
+
+from netwright.dns.explain import Explanation
+from netwright.errors import InvalidInput
+from netwright.host.queries import NameCounts
+from netwright.model.names import Id
+
+
+class FakeNames:
+    """Answers what it was told to, whatever is asked."""
+
+    def __init__(self) -> None:
+        self.explanation = Explanation(source="zone", why="a name on network back", told=("10.0.0.2",))
+        self.counted: dict[Id, NameCounts] = {}
+        self.asked: list[tuple[Id, str, str]] = []
+
+    async def explain(self, sandbox: Id, name: str, kind: str) -> Explanation:
+        if kind == "X":
+            raise InvalidInput("no type X")
+        self.asked.append((sandbox, name, kind))
+        return self.explanation
+
+    async def counts(self) -> Mapping[Id, NameCounts]:
+        return self.counted
