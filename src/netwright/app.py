@@ -108,6 +108,7 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
         ipv4=config.iptables,
         ipv6=config.ip6tables,
         proxied=config.firewall_backend == "iptables" and config.userland_proxy,
+        deny_metadata=config.deny_metadata,
     )
     return EngineSettings(
         identity=identity,
@@ -304,8 +305,8 @@ class Engine:
     def _explain(self) -> Explain:
         """Return what explains packets."""
         services, network, config = self._with.services, self._with.network, self._config
-        proxied = network_settings(config, self._identity).firewall.proxied
-        return Explain(services.containers, network.sandboxes, network.firewall, self._with.host, proxied=proxied)
+        settings = network_settings(config, self._identity).firewall
+        return Explain(services.containers, network.sandboxes, network.firewall, self._with.host, settings)
 
     def _script(self) -> str:
         """Return the rules that should stand; for families that are left to the administrator, what it takes there."""

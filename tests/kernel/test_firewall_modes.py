@@ -198,3 +198,20 @@ def test_established_connections_outlive_a_new_installation(lab: Lab) -> None:
         assert served.recv(16) == b"still"
         served.send(b"here")
         assert client.recv(16) == b"here"
+
+
+@pytest.mark.parametrize("way", WAYS, ids=way_name)
+def test_the_metadata_of_clouds_is_refused_to_containers_alone(way: tuple[str, int]) -> None:
+    lab = lab_of(way, deny_metadata=True)
+    service = "169.254.169.254" if lab.version == 4 else "fd00:ec2::254"
+    lab.run(lab.outside, "ip", "addr", "add", service, "dev", "lo")
+    lab.run(lab.host, "ip", "route", "add", service, "via", OUTSIDE[lab.version])
+    try:
+        lab.install(lab.intents())
+        lab.listen(lab.outside, lab.anywhere, 80)
+        with pytest.raises(OSError, match=r"No route to host|Permission denied|refused"):
+            lab.connect(lab.web, service, 80)
+        lab.seen_by(lab.outside, 80, lab.web, OUTSIDE[lab.version], 80)
+        lab.seen_by(lab.outside, 80, lab.host, service, 80)
+    finally:
+        lab.close()

@@ -184,6 +184,13 @@ class Config:
         "let other hosts that have a route reach published ports at the containers' own addresses",
     )
 
+    deny_metadata: bool = switch(
+        "--deny-metadata",
+        False,
+        G.FIREWALL,
+        "keep containers from clouds' metadata services (169.254.169.254 and others), which give credentials away",
+    )
+
     dns: tuple[IPAddress, ...] = many("--dns", v.SERVER, G.NAMES, "name server of containers", key="dns")
     dns_opts: tuple[str, ...] = many("--dns-opt", v.TEXT, G.NAMES, "resolver option of containers", key="dns-opts")
     dns_search: tuple[str, ...] = many(

@@ -16,7 +16,8 @@ class FirewallSettings:
 
     `instance` marks the tables as those of one engine. `guard_forwarding` is set where the engine itself turned IP
     forwarding on: packets between foreign interfaces are then dropped, as before. `proxied` says that 127.0.0.1 and
-    ::1 are served by the relay instead of by address translation (Docker's userland proxy).
+    ::1 are served by the relay instead of by address translation (Docker's userland proxy). `deny_metadata` keeps the
+    metadata services of clouds from containers.
     """
 
     instance: str
@@ -26,6 +27,7 @@ class FirewallSettings:
     guard_forwarding6: bool = False
     proxied: bool = False
     docker_user: bool = True
+    deny_metadata: bool = False
 
 
 Listings = Mapping[IptablesRules, str | None]

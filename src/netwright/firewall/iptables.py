@@ -70,7 +70,7 @@ class IptablesBackend:
         lines = [
             *forward_guard.commands(self._settings),
             *removal(self._table),
-            guard_table(self._table),
+            guard_table(self._table, self._settings),
             bridge_table(self._table),
             *map(str, changes(Verb.ADD, self._table, self._beside(intents))),
         ]

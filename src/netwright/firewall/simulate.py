@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from netwright.firewall.intent import GatewayMode, NetworkIntent, SourcesIntent
+from netwright.firewall.metadata import SERVICES
 from netwright.firewall.policy import Policy
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
@@ -62,10 +63,14 @@ class Walk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What of the machine matters: this host's own addresses, and whether 127.0.0.1 is served by the relay."""
+    """What of the machine matters: this host's own addresses, and of the firewall's settings.
+
+    `proxied`: 127.0.0.1 is served by the relay. `deny_metadata`: containers are kept from clouds' metadata services.
+    """
 
     own: Collection[IPAddress]
     proxied: bool = False
+    deny_metadata: bool = False
 
 
 class _Decided(Exception):
@@ -185,6 +190,8 @@ class _Walker:
         if attempt.from_host:
             verdict = Verdict.OUT if network is None else Verdict.CONTAINER
             self._end(verdict, "sent by this host itself: what goes out is not filtered")
+        if self.home is not None and self.around.deny_metadata and self.address in SERVICES:
+            self._end(Verdict.REFUSED, "cloud metadata is not for containers")
         if network is None:
             if self.home is None:
                 self._end(Verdict.OUT, "neither from nor to a container: not ours to judge")

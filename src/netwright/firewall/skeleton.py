@@ -17,7 +17,7 @@ on the side where they are always set: never `iifname` in postrouting, which br_
 
 # ruff: noqa: E501 - a rule is one line to nftables
 
-from netwright.firewall import sources
+from netwright.firewall import metadata, sources
 from netwright.firewall.api import FirewallSettings
 
 _SETS = """
@@ -134,7 +134,7 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 		accept comment "outgoing"
 	}}
 
-	chain postrouting {{
+{metadata.chain() if settings.deny_metadata else ""}	chain postrouting {{
 		type nat hook postrouting priority 100; policy accept;
 		ip saddr 127.0.0.0/8 oifname @bridges masquerade comment "the host's loopback is unknown in containers"
 {_both(_POSTROUTING)}	}}
@@ -142,7 +142,7 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 """
 
 
-def guard_table(name: str) -> str:
+def guard_table(name: str, settings: FirewallSettings) -> str:
     """Return the table of the inet family that stands beside Docker's chains in iptables: what those lack."""
     return f"""table inet {name} {{
 	set bridges {{ type ifname; }}
@@ -154,7 +154,7 @@ def guard_table(name: str) -> str:
 		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
 	}}
 
-{sources.chains()}}}
+{metadata.chain() if settings.deny_metadata else ""}{sources.chains()}}}
 """
 
 

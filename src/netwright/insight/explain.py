@@ -6,6 +6,7 @@ from typing import Protocol as Interface
 
 from netwright.controller.api import Attachment
 from netwright.errors import InvalidInput
+from netwright.firewall.api import FirewallSettings
 from netwright.firewall.intent import Intent
 from netwright.firewall.policy import Policy
 from netwright.firewall.simulate import Attempt, Surroundings, Walk, walk
@@ -85,13 +86,18 @@ class Explain:
     """Explains what becomes of packets."""
 
     def __init__(
-        self, containers: Containers, sandboxes: Sandboxes, firewall: Firewall, host: Host, *, proxied: bool
+        self,
+        containers: Containers,
+        sandboxes: Sandboxes,
+        firewall: Firewall,
+        host: Host,
+        settings: FirewallSettings,
     ) -> None:
         self._containers = containers
         self._sandboxes = sandboxes
         self._firewall = firewall
         self._host = host
-        self._proxied = proxied
+        self._settings = settings
 
     async def explain(self, sender: str, target: str) -> Explanation:
         """Explain what becomes of the first packet from a sender to a target. Raises InvalidInput, NotFound."""
@@ -105,7 +111,9 @@ class Explain:
         attempt = Attempt(
             interface=start.interface, source=start.address, address=address, protocol=asked.protocol, port=asked.port
         )
-        found = walk(scene.policy, attempt, Surroundings(own=scene.own, proxied=self._proxied))
+        settings = self._settings
+        around = Surroundings(own=scene.own, proxied=settings.proxied, deny_metadata=settings.deny_metadata)
+        found = walk(scene.policy, attempt, around)
         return Explanation(attempt=attempt, walk=found, notes=tuple(await self._notes(address.version)))
 
     def _start(self, who: IPAddress | str, asked: Target, scene: _Scene) -> _Start:

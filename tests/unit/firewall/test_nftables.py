@@ -21,6 +21,7 @@ from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransacti
 from netwright.host.queries import IptablesRules
 
 SETTINGS = FirewallSettings(instance="test")
+STRICT = replace(SETTINGS, deny_metadata=True)
 
 _ELEMENT = re.compile(r"(add|delete) element (\S+ \S+ \S+) \{ (.*) \}")
 _PLACE = re.compile(r"^table (\w+ \S+) \{$|^\t(?:set|map) (\S+) ", re.MULTILINE)
@@ -63,7 +64,7 @@ class FakeTables:
     [
         ("inet", inet_table("netwright-test", SETTINGS)),
         ("inet-proxied", inet_table("netwright-test", replace(SETTINGS, proxied=True))),
-        ("beside-iptables", guard_table("netwright-test")),
+        ("beside-iptables", guard_table("netwright-test", SETTINGS)),
         ("bridge", bridge_table("netwright-test")),
     ],
 )
@@ -72,7 +73,7 @@ def test_the_skeleton_is_fixed(name: str, text: str) -> None:
 
 
 def test_every_rule_that_decides_says_why() -> None:
-    for text in (inet_table("t", SETTINGS), bridge_table("t"), guard_table("t")):
+    for text in (inet_table("t", STRICT), bridge_table("t"), guard_table("t", STRICT)):
         deciding = re.findall(r"^\t\t.*\b(?:drop|accept|masquerade|snat|dnat|return)\b.*$", text, re.MULTILINE)
         assert deciding
         assert [rule for rule in deciding if "comment" not in rule and "policy" not in rule] == []

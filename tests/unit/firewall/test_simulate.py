@@ -74,3 +74,12 @@ def test_who_is_not_among_the_sources_is_named() -> None:
         "only 10.0.0.0/8 may connect, and not 198.51.100.7",
     )
     assert itself.verdict is Verdict.REFUSED
+
+
+def test_the_metadata_of_clouds_may_be_kept_from_containers() -> None:
+    asked = replace(
+        OUTSIDE, interface="bridge1", source=ip_address("192.0.2.2"), address=ip_address("169.254.169.254"), port=80
+    )
+
+    assert walk(Policy.of(WANTED), asked, OWN).verdict is Verdict.OUT
+    assert walk(Policy.of(WANTED), asked, replace(OWN, deny_metadata=True)).verdict is Verdict.REFUSED
