@@ -18,6 +18,8 @@ from pathlib import Path
 from netwright import __version__
 from netwright.config import Config, invocation, parse
 from netwright.config.render import render_help
+from netwright.drivers.bridge_options import BRIDGE_OPTIONS
+from netwright.drivers.option_names import OptionNames
 from netwright.errors import InvalidInput, NetwrightError, SystemFailure
 from netwright.frontends.daemon_claim import abandon, claim
 from netwright.telemetry.log import configure
@@ -62,7 +64,8 @@ def _main(words: Sequence[str], program: str) -> int:
 def load(words: Sequence[str]) -> Config:
     """Return what command line and daemon.json ask for, with absolute paths.
 
-    Raises InvalidInput, also where a file is named that cannot be read. That the usual one is missing is no fault.
+    Raises InvalidInput, also where a file is named that cannot be read, and where an option of networks is misspelt.
+    That the usual file is missing is no fault.
     """
     look = invocation(words)
     try:
@@ -74,6 +77,9 @@ def load(words: Sequence[str]) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"the configuration file {look.config_file} cannot be read: {error}") from None
     config = parse(words, text)
+    names = OptionNames(lenient=config.lenient_network_options)
+    if faults := names.faults(config.network_options("bridge"), BRIDGE_OPTIONS, "driver bridge"):
+        raise InvalidInput(f"default-network-opts: {'; '.join(faults)}")
     return replace(
         config,
         data_root=config.data_root.absolute(),

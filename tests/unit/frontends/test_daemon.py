@@ -55,6 +55,14 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         load(["--config-file", str(tmp_path / "latin")])
 
 
+def test_misspelt_options_of_networks_are_refused_at_the_start_unless_it_is_to_be_lenient(file: Path) -> None:
+    words = ["--config-file", str(file), "--default-network-opt", "bridge=com.docker.network.bridge.enable_ic=false"]
+    with pytest.raises(InvalidInput, match=r"default-network-opts: unknown option .*did you mean .*enable_icc\?"):
+        load(words)
+    assert load([*words, "--lenient-network-options"]).lenient_network_options
+    assert load(["--config-file", str(file), "--default-network-opt", "mine=any.key=1"]).network_options("mine")
+
+
 def test_relative_paths_become_absolute(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = load(["--config-file", str(file), "--data-root", "data", "--exec-root", "exec"])
