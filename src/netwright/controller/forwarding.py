@@ -64,7 +64,9 @@ class Forwarding:
         if not await self._note(IPV4 if version == 4 else IPV6, "0", "1"):
             return False
         if version == 6:
-            for name in ("default", *(link.name for link in await self._host.ask(Links()))):
+            # The ports of a bridge hear no router; there may be a thousand, and many of them are ours.
+            listening = [link.name for link in await self._host.ask(Links()) if not link.master]
+            for name in ("default", *listening):
                 await self._note(f"net/ipv6/conf/{name}/accept_ra", "1", "2")
         return True
 

@@ -136,6 +136,15 @@ async def test_every_switch_that_was_turned_is_put_back_and_none_that_was_not(wi
     assert wires.machine.dump() == before
 
 
+async def test_ports_of_bridges_need_not_listen_to_routers(wires: Wires) -> None:
+    wires.machine.home.link("wan1").master = wires.machine.home.link("br-near")
+
+    await wires.switches.note(6)
+    await wires.switches.switch_on()
+
+    assert (wires.value(LISTENS), wires.value("net/ipv6/conf/wan1/accept_ra")) == ("2", "1")
+
+
 async def test_a_switch_of_an_interface_that_is_gone_is_let_be(wires: Wires) -> None:
     await wires.switches.note(6)
     await wires.neighbours.answers([attachment()])
