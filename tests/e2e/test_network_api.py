@@ -106,10 +106,14 @@ def test_statuses_and_texts_are_dockers(engine: Engine) -> None:
     wish = {"Container": "second", "EndpointConfig": endpoint}
     asked.append(("POST", "/networks/mine/connect", wish, 403, "Address already in use"))
 
+    before = [inspected(engine, path) for path in ("/containers/box/json", "/containers/second/json", "/networks/mine")]
+
     for method, path, body, status, words in asked:
         answered, said = engine.call(method, path, body)
         assert isinstance(said, dict), (path, said)
         assert (answered, words in said["message"]) == (status, True), (path, body, said)
+    after = [inspected(engine, path) for path in ("/containers/box/json", "/containers/second/json", "/networks/mine")]
+    assert after == before
 
 
 @one_firewall
