@@ -133,7 +133,7 @@ def test_after_a_restart_of_the_machine_containers_come_back_as_they_were(
     try:
         again.start()
         # The policy starts it in the background; the test's own time limit bounds the wait.
-        while not state(again, "web")["Running"]:
+        while state(again, "web")["Status"] != "running":  # one that restarts counts as running too
             pass
 
         assert again.docker("inspect", "-f", address, "web").stdout == before

@@ -30,7 +30,6 @@ class FakeHost:
         self._steps = steps or Steps()
         self._carry = self._operations()
         self._answer = self._questions()
-        machine.settle()
 
     async def do(self, batch: Sequence[ops.Op]) -> None:
         """Carry out operations in order. A caller who is cancelled does not stop a batch that is under way."""
@@ -104,6 +103,7 @@ class FakeHost:
             queries.ExplainName: self._explain_name,
             queries.NamesCounted: self._names_counted,
             queries.NftTables: self._nft_tables,
+            queries.NftNames: self._nft_names,
             queries.IptablesRules: self._iptables_rules,
             queries.ReadFile: self._read_file,
             queries.HasIPv6: self._has_ipv6,
@@ -123,7 +123,6 @@ class FakeHost:
     def _add_bridge(self, op: ops.AddBridge) -> None:
         link = self.machine.home.add(op.name, "bridge", op.mac)
         link.mtu, link.group = op.mtu, op.group
-        link.conf["ipv6/accept_ra"] = "0"
 
     def _add_veth(self, op: ops.AddVeth) -> None:
         home, inside = self.machine.home, self.machine.stack(op.netns)
@@ -145,6 +144,8 @@ class FakeHost:
         link.master, link.up, link.hairpin = bridge, True, link.hairpin or op.hairpin
 
     def _delete_link(self, op: ops.DeleteLink) -> None:
+        if op.other_end is not None and self.machine.pins.get(op.other_end.netns) is not None:
+            self._retire_link(op.other_end)
         if (link := self.machine.home.find(op.name)) is not None:
             self.machine.park(link, self._group)
 
@@ -320,6 +321,10 @@ class FakeHost:
 
     def _nft_tables(self, _: queries.NftTables) -> tuple[str, ...]:
         return tuple(self.machine.nft.tables)
+
+    def _nft_names(self, query: queries.NftNames) -> tuple[str, ...]:
+        found = self.machine.nft.tables.get(f"{query.family} {query.table}")
+        return () if found is None else tuple(name.strip('"') for name in found.sets[query.set])
 
     def _iptables_rules(self, query: queries.IptablesRules) -> str | None:
         found = self.machine.iptables.get(query.version)

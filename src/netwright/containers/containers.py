@@ -254,21 +254,18 @@ class Containers:
         row = self.get(reference)
         match condition:
             case "" | "not-running":
-                if not is_running(row.state):
-                    return ExitStatus(row.state.exit_code, row.state.error)
-                # As in Docker, an end counts even if the container is started again at once.
-                return await self._next_exit(row)
+                while is_running(row.state):
+                    await self._lives.next_exit(row)
+                    row = self._rows.get(row.id) or row
+                return ExitStatus(row.state.exit_code, row.state.error)
             case "next-exit":
-                return await self._next_exit(row)
+                code = await self._lives.next_exit(row)
+                after = self._rows.get(row.id)
+                return ExitStatus(code, after.state.error if after is not None else "")
             case "removed":
                 return await self._wait_removed(row)
             case _:
                 raise InvalidInput(f'invalid condition: "{condition}"')
-
-    async def _next_exit(self, row: Container) -> ExitStatus:
-        code = await self._lives.next_exit(row)
-        after = self._rows.get(row.id)
-        return ExitStatus(code, after.state.error if after is not None else "")
 
     async def _wait_removed(self, row: Container) -> ExitStatus:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -15,7 +15,6 @@ from netwright.errors import InvalidInput, SystemFailure
 from netwright.model.container import DeviceSpec, HostSettings
 
 SECCOMP_PROFILES = (Path("/etc/containers/seccomp.json"), Path("/usr/share/containers/seccomp.json"))
-CGROUPS = Path("/sys/fs/cgroup")
 _INITS = ("docker-init", "tini-static", "tini", "catatonit")
 _OWN_DEVICES = frozenset({"pts", "shm", "fd", "mqueue", "console"})
 """What below /dev every container has of its own, privileged or not."""
@@ -49,21 +48,16 @@ def look() -> Offer:
     )
 
 
-def choose_runtime(setting: str, cgroups: Path = CGROUPS) -> str:
+def choose_runtime(setting: str) -> str:
     """Return the path of the OCI runtime for a setting: `auto`, `runc`, `crun` or a path.
 
-    crun is the quicker one and refuses machines whose controllers belong to both versions of cgroups. Raises
-    SystemFailure where the runtime is not installed or cannot run anything here.
+    crun is the quicker one and refuses machines whose cgroup version 2 has only some of the controllers. Raises
+    SystemFailure where it is not installed.
     """
     names = [setting]
     if setting == "auto":
-        names = ["crun", "runc"] if (cgroups / "cgroup.controllers").exists() else ["runc"]
-    hybrid = cgroups / "unified" / "cgroup.controllers"
-    if setting == "crun" and hybrid.exists() and hybrid.read_text().strip():
-        raise SystemFailure(
-            "crun cannot run containers here: the controllers of this machine belong to both versions of cgroups. "
-            "Choose --default-runtime=runc, or boot with systemd.unified_cgroup_hierarchy=1"
-        )
+        pure = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+        names = ["crun", "runc"] if pure else ["runc"]
     # Daemons are often started with a PATH that lacks /usr/sbin, where Debian puts runc.
     path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
     for name in names:

@@ -1,7 +1,6 @@
 """Root file systems: an overlay of an image's layers and a container's own, mounted while somebody needs it."""
 
 import asyncio
-import errno
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from netwright.containers.layout import Layout
 from netwright.controller.locks import KeyedLocks
-from netwright.errors import OperationFailed, SystemFailure
+from netwright.errors import SystemFailure
 from netwright.host.ops import Mount, Unmount
 from netwright.host.protocol import Host
 from netwright.model.container import Container
@@ -44,16 +43,8 @@ class RootFileSystems:
         async with self._locks.holding(container.id):
             if not self._holders[container.id]:
                 target = str(self._layout.root(container.id))
-                mount = Mount(source="overlay", target=target, type="overlay", options=self._options(container))
-                try:
-                    await self._host.do([mount])
-                except OperationFailed as error:
-                    if error.errno != errno.EINVAL:
-                        raise
-                    raise SystemFailure(
-                        f"{error}: the file system of {self._layout.data_root} cannot hold the upper layer of an "
-                        "overlay, as one itself or NFS cannot: choose a --data-root on ext4, xfs, btrfs or tmpfs"
-                    ) from error
+                options = self._options(container)
+                await self._host.do([Mount(source="overlay", target=target, type="overlay", options=options)])
             self._holders[container.id] += 1
         return self._layout.root(container.id)
 

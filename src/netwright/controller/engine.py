@@ -217,7 +217,7 @@ class NetworkEngine:
 
     async def start(self) -> None:
         """Make the machine agree with the rows, and see to the engine's own networks. Raises what refuses a start."""
-        self._restore_memory()
+        self._restore_addresses()
         predefined = Predefined(
             self._settings.default_bridge,
             state=self._state,
@@ -231,6 +231,8 @@ class NetworkEngine:
         await self._note_forwarding()
         await self._lan.learn()
         await self._restoration().run()
+        await self._lan.follow()  # what was swept was no neighbour
+        self._restore_ports()
         if self._settings.ip_forward:
             await self._forwarding.switch_on()
         await predefined.ensure()
@@ -239,12 +241,14 @@ class NetworkEngine:
     def _backends(self) -> Mapping[str, Backend]:
         return {name: make(self._settings.firewall) for name, make in self._settings.backends.items()}
 
-    def _restore_memory(self) -> None:
-        """Fill what is derived from the rows: IPAM and the index of host ports."""
-        sandboxes = self._state.sandboxes
+    def _restore_addresses(self) -> None:
+        """Fill IPAM, which is derived from the rows."""
         networks = [network for network in self._state.networks.values() if not network.config_only]
         self._addressing.restore(networks, self._state.endpoints.values())
-        for sandbox in sandboxes.values():
+
+    def _restore_ports(self) -> None:
+        """Fill the index of host ports: from the stacks that are open once the lost ones are known."""
+        for sandbox in self._state.sandboxes.values():
             if sandbox.open:
                 self._publishing.restore(self.sandboxes.attachments(sandbox.id))
 

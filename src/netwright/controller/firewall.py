@@ -16,10 +16,12 @@ from netwright.firewall import forward_guard
 from netwright.firewall.api import Backend, Damage, Listings
 from netwright.firewall.intent import Intent, LanIntent
 from netwright.firewall.shared_chains import table_of
+from netwright.host import queries
+from netwright.host.elements import Item, Name, SetChange, Verb
 from netwright.host.notices import Place
-from netwright.host.ops import IptablesTransaction, NftTransaction
+from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction
 from netwright.host.protocol import Host
-from netwright.host.queries import NftTables
+from netwright.host.queries import NftNames, NftTables
 
 
 class Firewall:
@@ -122,6 +124,16 @@ class Firewall:
         except SystemFailure as failure:
             return [failure]
         return ()
+
+    async def forget_gone_bridges(self) -> None:
+        """Take interfaces that are no more out of the set that all engines share: what a crash has left there."""
+        entered = await self._host.ask(NftNames("inet", forward_guard.TABLE, forward_guard.BRIDGES))
+        there = {link.name for link in await self._host.ask(queries.Links())}
+        gone = tuple(Item((Name(name),)) for name in entered if name not in there)
+        if gone:
+            place = ("inet", forward_guard.TABLE, forward_guard.BRIDGES, gone)
+            # Another engine may be about to take out the same: to add first makes the deletion content with that.
+            await self._host.do([ChangeElements(changes=(SetChange(Verb.ADD, *place), SetChange(Verb.DELETE, *place)))])
 
     async def uninstall(self) -> None:
         """Remove everything of ours."""

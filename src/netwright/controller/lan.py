@@ -26,7 +26,7 @@ class Lan:
         self._links = links
         self._host = host
         self._firewall = firewall
-        self._looking = Afterwards(self._follow, "the firewall does not know the neighbours of this host")
+        self._looking = Afterwards(self.follow, "the firewall does not know the neighbours of this host")
 
     async def learn(self) -> None:
         """Look before the firewall is made for the first time."""
@@ -48,7 +48,8 @@ class Lan:
         """Follow no more."""
         self._looking.close()
 
-    async def _follow(self) -> None:
+    async def follow(self) -> None:
+        """Look again, and have the firewall know what has changed."""
         await self._firewall.follow(await self._look())
 
     async def _look(self) -> tuple[LanIntent, ...]:

@@ -129,11 +129,11 @@ def difference(before: Sequence[Attachment], after: Sequence[Attachment], netns:
     old = {one.endpoint: one for one in members(before, rules)}
     new = {one.endpoint: one for one in members(after, rules)}
     first: list[Op] = [WithdrawNames(member=one) for key, one in old.items() if key not in new]
-    last: list[Op] = [PublishNames(member=one) for key, one in new.items() if old.get(key) != one]
+    last: list[Op] = [PublishNames(member=one, former=old.get(key)) for key, one in new.items() if old.get(key) != one]
     saw, sees = view(before, rules), view(after, rules)
     if not after:
         if before and before[0].sandbox.kind is SandboxKind.OWN:
-            first.append(StopNames(netns=netns))
+            first.append(StopNames(netns=netns, former=saw))
     elif sees is not None and saw is None:
         last.append(ServeNames(netns=netns, view=sees))
     elif saw is not None and sees != saw:

@@ -25,9 +25,10 @@ from netwright.controller.together import both
 from netwright.drivers.api import Driver
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Conflict, Forbidden, InvalidInput, NotFound, TeardownFailed
-from netwright.host.ops import Op
+from netwright.host.ops import AddAddress, Op, SetLinkMtu, SetSysctl
 from netwright.host.protocol import Host, transaction
-from netwright.host.queries import LinkNamed, ReadFile, Route
+from netwright.host.queries import LinkNamed, Links, ReadFile, Route, Sysctl
+from netwright.host.uncancelled import to_the_end
 from netwright.model.addressing import IPNetwork
 from netwright.model.names import Id, new_id, short
 from netwright.model.network import Network
@@ -114,7 +115,7 @@ class Networks:
         try:
             network, routes = await self._make(await self._leased(draft, driver), driver)
         except BaseException:
-            await self._with.addressing.forget(draft)
+            await to_the_end(self._with.addressing.forget(draft))
             raise
         self._with.events.created(network)
         self._with.overlaps.consider(network, routes)
@@ -133,7 +134,7 @@ class Networks:
             try:
                 await self._carry_out(network, ops, writing)
             except BaseException:
-                await self._forget_row(network)
+                await to_the_end(self._forget_row(network))
                 raise
         return network, routes
 
@@ -149,9 +150,25 @@ class Networks:
             if network.adopted:
                 # What stood there before us carries no tag of ours: after a crash only the row tells of it.
                 await writing
-                await attempt.do(ops)
+                await attempt.do(await self._reversible(ops))
             else:
                 await both(writing, attempt.do(ops))
+
+    async def _reversible(self, ops: Sequence[Op]) -> Sequence[Op]:
+        """Return operations on a link of others that know what to go back to; our own links go as a whole."""
+        links = {link.name: link for link in await self._with.host.ask(Links())}
+        known: list[Op] = []
+        for op in ops:
+            match op:
+                case SetSysctl():
+                    known.append(replace(op, former=await self._with.host.ask(Sysctl(op.key))))
+                case SetLinkMtu(name=name) if name in links:
+                    known.append(replace(op, former=links[name].mtu))
+                case AddAddress(link=name, address=address) if name in links and address in links[name].addresses:
+                    pass  # it was there before, and is to stay
+                case _:
+                    known.append(op)
+        return known
 
     def _driver(self, request: NetworkRequest) -> Driver:
         try:
@@ -312,6 +329,9 @@ class Networks:
 
     async def unmake(self, network: Network) -> Network:
         """Remove a network, whatever its name. Raises Forbidden where something stands on it."""
+        return await to_the_end(self._unmake(network))
+
+    async def _unmake(self, network: Network) -> Network:
         driver = self._with.drivers[network.driver]
         # The row goes first: nobody can join what is being taken down, and the sweep removes what a crash leaves.
         async with AsyncExitStack() as afterwards, self._with.firewall.changing() as firewall:

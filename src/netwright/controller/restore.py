@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from netwright.controller import names as naming
 from netwright.controller.api import Attachment
 from netwright.controller.gateways import Gateways, choose, route_ops
-from netwright.controller.sandboxes import Collaborators, Sandboxes
+from netwright.controller.sandboxes import Collaborators, Sandboxes, sysctl_ops
 from netwright.controller.shape import difference
 from netwright.controller.teardown import carry_out_all
 from netwright.dns.zone import Member, View
@@ -22,6 +22,7 @@ from netwright.host.ops import (
     AddVeth,
     DeleteLink,
     DeleteNamespace,
+    ForgetFlows,
     HoldPort,
     JoinBridge,
     Op,
@@ -45,6 +46,7 @@ from netwright.host.queries import (
 )
 from netwright.model.names import Id
 from netwright.model.network import Network, Sandbox, SandboxKind
+from netwright.model.ports import Protocol
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +95,7 @@ class Restoration:
             await self._do_or_log(f"the network of {sandbox.name}", [*self._sandbox_ops(sandbox, found), *answers])
         await self._do_or_log("names", self._name_ops(found))
         await self._sweep(found)
+        await self._firewall.forget_gone_bridges()
 
     async def mend(self, networks: Sequence[Network], sandboxes: Sequence[Sandbox]) -> list[str]:
         """Put back what is missing of living networks and open stacks; return in words of what something was.
@@ -169,16 +172,28 @@ class Restoration:
         ]
 
     def _sandbox_ops(self, sandbox: Sandbox, found: Findings) -> list[Op]:
-        """Return what is missing of an open sandbox: links, routes, held ports, relays."""
+        """Return what makes an open sandbox whole: sysctls, links, routes, held ports, relays.
+
+        What is there of it may be half made, and most of it lies in the sandbox, out of sight. So all that may be done
+        again is done again.
+        """
         shape = self._sandboxes.attachments(sandbox.id)
-        present = [item for item in shape if self._is_there(item, found)]
         netns = self._sandboxes.path(sandbox.id)
-        change = difference(self._means, present, shape, netns)
-        again = [op for item in present if not self._stands(item, found) for op in self._rejoined(item, netns)]
-        routes = route_ops(Gateways(), choose(shape), netns) if len(present) < len(shape) else []
+        own = sysctl_ops(sandbox, netns) if sandbox.kind is SandboxKind.OWN else []
+        links = [op for item in shape for op in self._link_ops(item, netns, found)]
+        routes = route_ops(Gateways(), choose(shape), netns)
         holds = [hold for hold in self._holds(shape) if _held(hold) not in found.held]
         relays = difference(self._means, (), shape, netns).ports
-        return [*holds, *again, *change.links, *routes, *relays]
+        return [*holds, *own, *links, *routes, *relays]
+
+    def _link_ops(self, item: Attachment, netns: str, found: Findings) -> list[Op]:
+        """Return what puts an endpoint's link in service: the whole of it where its outer end is gone."""
+        driver = self._drivers[item.network.driver]
+        attach = driver.attach(item.network, item.endpoint, netns)
+        if not self._is_there(item, found):
+            # The inner end may outlast the outer for a moment, with the name that the new one is to have.
+            return [*driver.detach(item.network, item.endpoint, netns), *attach]
+        return [*self._rejoined(attach), *(op for op in attach if op.repeatable)]
 
     def _is_there(self, item: Attachment, found: Findings) -> bool:
         name = item.endpoint.host_interface
@@ -212,9 +227,8 @@ class Restoration:
         masters = {found.links[own].index for own in self._links_of(item.network) if own in found.links}
         return link is not None and link.up and (not masters or link.master in masters)
 
-    def _rejoined(self, item: Attachment, netns: str) -> list[Op]:
-        """Return what puts an endpoint's end on the host, which has lost its bridge or is down, back in service."""
-        attach = self._drivers[item.network.driver].attach(item.network, item.endpoint, netns)
+    def _rejoined(self, attach: Sequence[Op]) -> list[Op]:
+        """Return what puts an endpoint's end on the host on its bridge and up."""
         return [
             JoinBridge(name=op.host_name, bridge=op.bridge, hairpin=op.hairpin)
             for op in attach
@@ -250,7 +264,8 @@ class Restoration:
             for link in found.links.values()
             if link.group == self._group and link.name not in own_links
         ]
-        ops.extend(StopNames(netns=path) for path in sorted(found.served - own_namespaces))
+        asking = {self._sandboxes.path(one.id) for one in self._open() if self._sandboxes.attachments(one.id)}
+        ops.extend(StopNames(netns=path) for path in sorted(found.served - asking))
         ops.extend(DeleteNamespace(path=path) for path in sorted(found.pins - own_namespaces))
         ops.extend(
             ReleasePort(protocol=port.protocol, address=port.address, port=port.port)
@@ -258,6 +273,13 @@ class Restoration:
             if port not in own_ports
         )
         ops.extend(self._unowned_answers(found))
+        ops.extend(
+            ForgetFlows(
+                protocol=port.protocol, address=None if port.address.is_unspecified else port.address, port=port.port
+            )
+            for port in found.held
+            if port not in own_ports and port.protocol is Protocol.UDP
+        )
         for op in ops:
             log.warning("sweeping what nobody owns: %s", op)
             try:

@@ -25,7 +25,7 @@ from netwright.controller.api import Attachment, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.locks import KeyedLocks
-from netwright.controller.names import members
+from netwright.controller.names import NameChange
 from netwright.controller.neighbours import Neighbours
 from netwright.controller.publishing import Publishing
 from netwright.controller.requests import HOST, check_spec, check_together
@@ -38,7 +38,7 @@ from netwright.drivers.endpoint_options import interface_name
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, TeardownFailed
 from netwright.firewall.api import Backend
-from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, PublishNames, SetSysctl
+from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, SetSysctl
 from netwright.host.protocol import Host, transaction
 from netwright.host.uncancelled import to_the_end
 from netwright.model.names import Id, new_id
@@ -292,13 +292,18 @@ class Sandboxes:
     async def rename(self, sandbox: Id, name: str) -> None:
         """Let the stack be known by another name."""
         async with self._locks.holding(sandbox):
-            row = replace(self._state.sandbox(sandbox), name=name)
-            await self._state.commit(put=[row])
-            attachments = self.attachments(sandbox)
-            self._with.publishing.put_back(attachments, is_open=row.open)
-            if row.open:
-                called = members(attachments, self._with.means.names())
-                await self._with.host.do([PublishNames(member=one) for one in called])
+            row = self._state.sandbox(sandbox)
+            before = self.attachments(sandbox)
+            called = replace(row, name=name)
+            after = [replace(item, sandbox=called) for item in before]
+            names = difference(self._with.means, before, after, self.path(sandbox)).names if row.open else NameChange()
+            try:
+                async with transaction(self._with.host) as attempt:
+                    await both(self._state.commit(put=[called]), attempt.do([*names.first, *names.last]))
+            except BaseException:
+                await to_the_end(self._go_back(row, before, ()))
+                raise
+            self._with.publishing.put_back(after, is_open=row.open)
 
     async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
         """Join a network, live where the stack is open."""

@@ -91,6 +91,8 @@ class BridgeDriver(Driver):
             )
         elif options.mtu:
             ops.append(SetLinkMtu(name=options.name, mtu=options.mtu))
+        if not network.adopted:
+            ops.append(SetSysctl(key=f"net/ipv6/conf/{options.name}/accept_ra", value="0", optional=True))
         has_ipv6 = network.ipv6 and options.mode6 is not GatewayMode.ISOLATED
         if not network.adopted or has_ipv6:
             key = f"net/ipv6/conf/{options.name}/disable_ipv6"

@@ -59,9 +59,16 @@ def transition(table: str, old: set[Element], new: set[Element]) -> list[ChangeE
     going, coming = old - new, new - old
     if not going and not coming:
         return []
-    forth = (*changes(Verb.DELETE, table, going), *changes(Verb.ADD, table, coming))
-    back = (*changes(Verb.DELETE, table, coming), *changes(Verb.ADD, table, going))
+    forth = (*_deletions(table, going), *changes(Verb.ADD, table, coming))
+    back = (*_deletions(table, coming), *changes(Verb.ADD, table, going))
     return [ChangeElements(changes=forth, undo=back)]
+
+
+def _deletions(table: str, elements: Iterable[Element]) -> list[SetChange]:
+    """Return what deletes elements; those of the shared table even where another engine has tidied them up."""
+    going = list(elements)
+    shared = [element for element in going if element.family == "guard"]
+    return [*changes(Verb.ADD, table, shared), *changes(Verb.DELETE, table, going)]
 
 
 def _elements(intent: Intent) -> Iterable[Element]:
@@ -81,7 +88,7 @@ def _elements(intent: Intent) -> Iterable[Element]:
 def _network(intent: NetworkIntent) -> Iterator[Element]:
     version, bridge, subnet = intent.subnet.version, Name(intent.bridge), intent.subnet
     yield element("inet", "bridges", bridge)
-    yield element("guard", "bridges", bridge)
+    yield element("guard", forward_guard.BRIDGES, bridge)
     yield element("inet", "same", bridge, bridge)
     # To delete from a set of intervals the kernel compares with all, part by part: the shortest part goes first.
     yield element("inet", f"own{version}", subnet, bridge)

@@ -9,6 +9,8 @@ uninstalled takes the table along (`controller.firewall`).
 from netwright.firewall.api import FirewallSettings
 
 TABLE = "netwright"
+BRIDGES = "bridges"
+"""The set of interface names in it."""
 
 
 def commands(settings: FirewallSettings) -> list[str]:
@@ -25,7 +27,7 @@ def opened() -> list[str]:
     """Return the nft commands that see to the table and the set; repeated, they change nothing."""
     return [
         f"add table inet {TABLE}",
-        f"add set inet {TABLE} bridges {{ type ifname; }}",
+        f"add set inet {TABLE} {BRIDGES} {{ type ifname; }}",
     ]
 
 

@@ -57,7 +57,7 @@ class DeleteNamespace(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddBridge(Op):
-    """Make a bridge, with IPv6 router advertisements ignored on it; it is still down and has no address."""
+    """Make a bridge; it is still down and has no address."""
 
     name: str
     mac: Mac
@@ -83,12 +83,14 @@ class AddVeth(Op):
     hairpin: bool = True
 
     def inverse(self) -> Op:
-        return DeleteLink(name=self.host_name)
+        return DeleteLink(name=self.host_name, other_end=RetireLink(name=self.name, netns=self.netns))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinBridge(Op):
     """Make a link of the host a port of a bridge again, and bring it up; content when it is both."""
+
+    repeatable: ClassVar[bool] = True
 
     name: str
     bridge: str
@@ -99,12 +101,14 @@ class JoinBridge(Op):
 class DeleteLink(Op):
     """Take a link out of service at once; its name and its addresses are free when this returns.
 
-    Content when there is none. The kernel frees its memory in the background.
+    Content when there is none. The kernel frees its memory in the background. `other_end` is what frees the name that
+    the other end of a pair has inside a namespace, done first: else the kernel takes that with the link, in its time.
     """
 
     repeatable: ClassVar[bool] = True
 
     name: str
+    other_end: "RetireLink | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +137,17 @@ class SetLinkUp(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetLinkMtu(Op):
-    """Set a link's MTU, in bytes."""
+    """Set a link's MTU, in bytes; `former` is what to go back to, where the link was there before."""
 
     repeatable: ClassVar[bool] = True
 
     name: str
     mtu: int
     netns: str | None = None
+    former: int | None = None
+
+    def inverse(self) -> Op | None:
+        return None if self.former is None else SetLinkMtu(name=self.name, mtu=self.former, netns=self.netns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,9 +350,15 @@ class ServeNames(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopNames(Op):
-    """Answer there no more; content where nobody does."""
+    """Answer there no more; content where nobody does. `former` is what was seen there, where it may be asked again."""
+
+    repeatable: ClassVar[bool] = True
 
     netns: str
+    former: View | None = None
+
+    def inverse(self) -> Op | None:
+        return None if self.former is None else ServeNames(netns=self.netns, view=self.former)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,11 +375,16 @@ class SetNameView(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishNames(Op):
-    """Let an endpoint be known on its network, in place of what was known of it."""
+    """Let an endpoint be known on its network, in place of what was known of it: `former`, if anything was."""
+
+    repeatable: ClassVar[bool] = True
 
     member: Member
+    former: Member | None = None
 
     def inverse(self) -> Op:
+        if self.former is not None:
+            return PublishNames(member=self.former)
         return WithdrawNames(member=self.member)
 
 

@@ -163,6 +163,15 @@ class NftTables(Query[tuple[str, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class NftNames(Query[tuple[str, ...]]):
+    """The interface names in an nftables set; none where there is no such table."""
+
+    family: str
+    table: str
+    set: str
+
+
+@dataclass(frozen=True, slots=True)
 class IptablesRules(Query[str | None]):
     """The text of iptables-save (version 4) or ip6tables-save (6) for a table; None where iptables is not installed."""
 

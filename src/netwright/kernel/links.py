@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 
 from netwright.errors import OperationFailed
 from netwright.host import ops
-from netwright.kernel import sysctl
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.socket import NetlinkError
 from netwright.kernel.stack import Stack, refused
@@ -42,11 +41,6 @@ def add_bridge(home: Stack, op: ops.AddBridge) -> None:
                 errno=errno.EEXIST,
             ) from error
         raise refused(f"making bridge {op.name}", error) from error
-    try:
-        sysctl.write(f"net/ipv6/conf/{op.name}/accept_ra", "0", optional=True)
-    except OperationFailed:
-        discard(home, op.name)
-        raise
 
 
 def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
@@ -65,11 +59,8 @@ def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
         home.netlink.request([request])
     except NetlinkError as error:
         raise _no_veth(op, error) from error
-    settings = [rt.no_ipv6_autoconfiguration(op.host_name)]
-    if op.hairpin:
-        settings.append(rt.set_hairpin(op.host_name))
+    settings = _port_settings(op.host_name, hairpin=op.hairpin)
     try:
-        # A kernel without IPv6 knows no address generation; then there is nothing to keep it from.
         _request(home, f"setting up {op.host_name}", settings, content=(errno.EAFNOSUPPORT,))
     except OperationFailed:
         discard(home, op.host_name)
@@ -78,10 +69,14 @@ def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
 
 def join_bridge(home: Stack, op: ops.JoinBridge) -> None:
     """Make a link a port of a bridge again."""
-    batch = [rt.join_bridge(op.name, home.index(op.bridge))]
-    if op.hairpin:
-        batch.append(rt.set_hairpin(op.name))
-    _request(home, f"putting {op.name} on {op.bridge}", batch)
+    batch = [rt.join_bridge(op.name, home.index(op.bridge)), *_port_settings(op.name, hairpin=op.hairpin)]
+    _request(home, f"putting {op.name} on {op.bridge}", batch, content=(errno.EAFNOSUPPORT,))
+
+
+def _port_settings(name: str, *, hairpin: bool) -> list[bytearray]:
+    """Return what a bridge's port needs. A kernel without IPv6 knows no address generation: EAFNOSUPPORT."""
+    settings = [rt.no_ipv6_autoconfiguration(name)]
+    return [*settings, rt.set_hairpin(name)] if hairpin else settings
 
 
 def _no_veth(op: ops.AddVeth, error: NetlinkError) -> OperationFailed:

@@ -20,7 +20,8 @@ from netwright.kernel import conntrack, iptables, links, mounts, neighbours, net
 from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
 from netwright.kernel.names import Names
-from netwright.kernel.netlink.socket import NetlinkError
+from netwright.kernel.netlink import messages as rt
+from netwright.kernel.netlink.socket import NetlinkError, NetlinkSocket
 from netwright.kernel.nft import Nft
 from netwright.kernel.nft_elements import NftElements
 from netwright.kernel.own_processes import OwnProcesses
@@ -221,26 +222,22 @@ class LinuxHost:
             queries.ExplainName: lambda _, query: self._names.explain(query.netns, query.name, query.kind),
             queries.NamesCounted: lambda _, query: self._names.counts(query.directory),
             queries.NftTables: lambda work, _: work.worker.nft.tables(),
+            queries.NftNames: lambda work, query: work.worker.nft.names(query.family, query.table, query.set),
             queries.IptablesRules: lambda _, query: iptables.save(query.version, query.table),
             queries.ReadFile: lambda _, query: read_text(query.path),
             queries.HasIPv6: lambda _, __: has_ipv6(),
         }
 
     def _create_namespace(self, work: Batch, op: ops.CreateNamespace) -> None:
-        netns.create(op.path, work.worker.home_descriptor)
-        try:
-            work.inside(op.path, _prepare_namespace)
-            links.set_link_up(work.stack(op.path), ops.SetLinkUp(name="lo"))
-        except OperationFailed:
-            work.leave(op.path)
-            netns.delete(op.path)
-            raise
+        netns.create(op.path, work.worker.home_descriptor, _prepare_namespace)
 
     def _delete_namespace(self, work: Batch, op: ops.DeleteNamespace) -> None:
         work.leave(op.path)
         netns.delete(op.path)
 
     def _delete_link(self, work: Batch, op: ops.DeleteLink) -> None:
+        if op.other_end is not None and netns.is_pinned(op.other_end.netns):
+            links.retire_link(work.stack(op.other_end.netns), op.other_end)
         if links.delete_link(work.home, op, self._group):
             self._reap_soon()
 
@@ -268,11 +265,13 @@ class LinuxHost:
 
 
 def _prepare_namespace() -> None:
-    """Have links that come later begin without IPv6, until they are given an address of it.
+    """Bring the loopback up, and have links that come later begin without IPv6 until they are given an address of it.
 
     What the kernel does on its own on a link with IPv6 floods every port of its bridge.
     """
     sysctl.write("net/ipv6/conf/default/disable_ipv6", "1", optional=True)
+    with NetlinkSocket() as netlink:
+        netlink.request([rt.set_up("lo")])
 
 
 def _forget_flows(_: Batch, op: ops.ForgetFlows) -> None:

@@ -12,7 +12,7 @@ import errno
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from netwright.errors import OperationFailed
@@ -61,17 +61,21 @@ def _return(home: int) -> None:
         os.abort()
 
 
-def create(path: str, home: int) -> None:
-    """Make a network namespace and pin it at a path. Raises OperationFailed; then nothing is left."""
+def create(path: str, home: int, prepare: Callable[[], object] = lambda: None) -> None:
+    """Make a network namespace, prepare it from inside, and pin it at a path. Raises; then nothing is left.
+
+    It is pinned last: one that is found at a path is a whole one, whenever its maker was killed.
+    """
     pin = Path(path)
     pin.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-    if _is_namespace(path):
+    if is_pinned(path):
         raise OperationFailed(f"a network namespace is pinned at {path} already", errno=errno.EEXIST)
     # The file may stand there: a kill between the two steps leaves it, and so does a reboot.
     pin.touch(mode=0o444)
     try:
         _check(_libc.unshare(CLONE_NEWNET), "making a network namespace")
         try:
+            prepare()
             source = b"/proc/thread-self/ns/net"
             _check(_libc.mount(source, os.fsencode(path), b"", MS_BIND, None), f"pinning a namespace at {path}")
         finally:
@@ -101,7 +105,8 @@ def pinned(directory: str) -> tuple[str, ...]:
     return tuple(str(path) for path in sorted(folder.iterdir()))
 
 
-def _is_namespace(path: str) -> bool:
+def is_pinned(path: str) -> bool:
+    """Tell whether a namespace is pinned at a path."""
     try:
         os.close(open_pinned(path))
     except OperationFailed:

@@ -10,6 +10,7 @@ import ctypes
 import functools
 import json
 import weakref
+from typing import Any
 
 from netwright.errors import OperationFailed
 
@@ -62,13 +63,23 @@ class Nft:
 
     def tables(self) -> tuple[str, ...]:
         """Return the tables of the context's namespace, each as `family name`. Raises OperationFailed."""
+        tables = (entry["table"] for entry in self._listed("list tables") if "table" in entry)
+        return tuple(f"{table['family']} {table['name']}" for table in tables)
+
+    def _listed(self, command: str) -> Any:
+        """Return what a `list` command says, as libnftables-json(5) has it."""
         self._library.nft_ctx_output_set_flags(self._context, _OUTPUT_JSON)
         try:
-            answer = json.loads(self._run("list tables"))
+            return json.loads(self._run(command))["nftables"]
         finally:
             self._library.nft_ctx_output_set_flags(self._context, 0)
-        tables = (entry["table"] for entry in answer["nftables"] if "table" in entry)
-        return tuple(f"{table['family']} {table['name']}" for table in tables)
+
+    def names(self, family: str, table: str, name: str) -> tuple[str, ...]:
+        """Return the interface names in a set; none where there is no such table. Raises OperationFailed."""
+        if f"{family} {table}" not in self.tables():
+            return ()
+        answer = self._listed(f"list set {family} {table} {name}")
+        return tuple(element for entry in answer if "set" in entry for element in entry["set"].get("elem", ()))
 
     def listing(self, command: str) -> str:
         """Return what a `list` command prints. Raises OperationFailed."""

@@ -70,6 +70,7 @@ class TestNetwork:
     def test_its_bridge_is_made_down_with_its_gateway_addresses(self) -> None:
         assert DRIVER.create_network(network()) == [
             AddBridge(name=BRIDGE, mac=Mac.derived(NET), mtu=1500, group=GROUP),
+            SetSysctl(key=f"net/ipv6/conf/{BRIDGE}/accept_ra", value="0", optional=True),
             no_ipv6("0", optional=False),
             *GATEWAYS,
         ]
