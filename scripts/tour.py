@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -24,15 +25,14 @@ LONGEST = 60
 """How many lines of a step's output are shown."""
 
 
-def step(seen: str, *command: str, quiet: bool = False) -> str:
+def step(seen: str, *command: str) -> str:
     """Run a command, show it with its output and what is to be seen in it, and return the output."""
     print(f"\n$ {' '.join(command)}", flush=True)
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=False, env=ENVIRONMENT)
     lines = done.stdout.splitlines()
-    if not quiet:
-        print("\n".join(f"  {line}" for line in lines[:LONGEST]))
-        if len(lines) > LONGEST:
-            print(f"  ... ({len(lines) - LONGEST} more lines)")
+    print("\n".join(f"  {line}" for line in lines[:LONGEST]))
+    if len(lines) > LONGEST:
+        print(f"  ... ({len(lines) - LONGEST} more lines)")
     if done.returncode != 0:
         sys.exit(done.returncode)
     print(f"-> {seen}", flush=True)
@@ -48,6 +48,18 @@ def free_port() -> str:
         except OSError:
             return ""
     return str(USUAL_PORT)
+
+
+def await_server(port: int) -> None:
+    """Give the web server a moment to begin to listen; nothing tells when it does."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
 
 
 def forget_earlier_tour() -> None:
@@ -67,9 +79,7 @@ def walk(archive: str) -> None:
     """Walk all steps."""
     forget_earlier_tour()
     step("Client and engine, and the Docker API that the engine speaks.", "netwright", "version")
-    step(
-        f"An image made of one tar: Debian's busybox, named {IMAGE}.", "netwright", "import", archive, IMAGE, quiet=True
-    )
+    step("The id of an image made of one tar, Debian's busybox.", "netwright", "import", archive, IMAGE)
     port = free_port()
     publish = f"{port}:80" if port else "80"
     serve = ["httpd", "-f", "-h", "/www"]
@@ -79,6 +89,7 @@ def walk(archive: str) -> None:
     )
     published = step("Where it can be reached from outside.", "netwright", "port", CONTAINER)
     number = published.splitlines()[0].rsplit(":", 1)[1]
+    await_server(int(number))
     step(
         "A page, fetched through the published port of this host.",
         *("busybox", "wget", "-q", "-O", "-", f"http://127.0.0.1:{number}/"),
@@ -142,4 +153,8 @@ def show_table(name: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    walk(sys.argv[1])
+    try:
+        walk(sys.argv[1])
+    except BrokenPipeError:
+        # Whoever was looking has seen enough: `make run | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

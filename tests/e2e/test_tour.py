@@ -1,5 +1,6 @@
 """What `make run`, `make stop` and `make uninstall` do, on a host of its own with the default paths."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,8 @@ def test_the_tour_can_be_walked_twice_and_uninstalling_leaves_no_trace(tmp_path:
         "tcp . 8080 : 172.17.0.2 . 80",
     ):
         assert seen in done.stdout
+    (shown,) = re.findall(r"^```text\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert [line for line in shown.splitlines() if line not in done.stdout] == []
     # Once by the first tour, once by the container that had gone on while the engine was down.
     assert done.stdout.count("Hello from a container on docker0.") == 2
     assert "It keeps the options that it has; for --mtu 1400 stop it first: sudo make stop\n" in done.stdout

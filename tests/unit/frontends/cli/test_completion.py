@@ -45,6 +45,8 @@ def offered(engine: FakeEngine, *words: str) -> list[str]:
         (["kill", "-s", "H"], ["HUP"]),
         (["load", "-i", ""], [":files"]),
         (["completion", "z"], ["zsh"]),
+        (["daemon", "--fixed-cidr"], ["--fixed-cidr", "--fixed-cidr-v6"]),
+        (["daemon", "--config-file", "/et"], [":files"]),
         (["inspect", "b"], ["busybox:latest", "back"]),
         (["ps", "--nonsense", ""], []),
     ],

@@ -121,6 +121,8 @@ def candidates(words: Sequence[str], engine: Engine) -> Iterable[Candidate]:
         return _matching([*_flags(GLOBAL_FLAGS)] if typed.startswith("-") else _first_words(), typed)
     if len(rest) == 1 and rest[0] in GROUPS:
         return _matching([(word, entry.summary) for word, entry in members(rest[0]).items()], typed)
+    if rest[0] == DAEMON[0]:
+        return _matching(_daemon_flags() if typed.startswith("-") else [_FILES], typed)
     found = find_command(rest)
     return _of_command(found.entry.load(), found.words, typed, engine)
 
@@ -158,6 +160,13 @@ def _first_words() -> list[Candidate]:
 
 def _flags(flags: Iterable[Flag]) -> Iterable[Candidate]:
     return ((f"--{flag.name}", flag.summary) for flag in flags)
+
+
+def _daemon_flags() -> list[Candidate]:
+    # Imported here, because no other command needs it and all would wait for it.
+    from netwright.config import OPTIONS
+
+    return [(f"--{option.flag}", option.help) for option in OPTIONS.values() if option.flag]
 
 
 def _values(flag: Flag, engine: Engine) -> list[Candidate]:
