@@ -15,7 +15,8 @@ BASE = IPv4Network("10.0.0.0/24")
 
 @st.composite
 def prefixes(draw: st.DrawFn) -> IPNetwork:
-    length = draw(st.integers(24, 32))
+    # Mostly such as fill it, or little is ever full.
+    length = draw(st.one_of(st.integers(26, 28), st.integers(24, 32)))
     block = draw(st.integers(0, (1 << (length - 24)) - 1))
     return IPv4Network((int(BASE.network_address) + (block << (32 - length)), length))
 
@@ -80,6 +81,16 @@ def test_a_tree_that_gave_everything_back_is_as_new(wanted: list[IPNetwork], let
 
     assert list(tree.within(IPv4Network("0.0.0.0/0"))) == []
     assert tree.first_free(IPv4Network("0.0.0.0/0"), 0, 0) == 0
+
+
+def test_what_is_let_go_deep_below_is_found_from_far_above() -> None:
+    tree = PrefixTree(32)
+    for prefix in ("10.0.0.0/26", "10.0.0.64/26", "10.0.0.128/25"):
+        tree.hold(IPv4Network(prefix), prefix)
+
+    tree.let_go(IPv4Network("10.0.0.64/26"))
+
+    assert tree.first_free(BASE, 26, 0) == int(BASE.network_address) + 64
 
 
 def test_nothing_is_free_within_what_is_held() -> None:

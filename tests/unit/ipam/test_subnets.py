@@ -90,6 +90,11 @@ class TestReserved:
     def test_default_routes_in_disguise_count_for_nothing(self, everything: tuple[str, ...]) -> None:
         assert chosen(SubnetSpace([source("10.0.0.0/22", 24)]), 1, *everything) == ["10.0.0.0/24"]
 
+    def test_a_large_network_of_the_hosts_is_no_default_route(self) -> None:
+        space = SubnetSpace([source("10.0.0.0/22", 24), source("172.17.0.0/16", 16)])
+
+        assert chosen(space, 1, "10.0.0.0/8") == ["172.17.0.0/16"]
+
     def test_those_of_the_other_family_count_for_nothing(self) -> None:
         assert chosen(SubnetSpace([source("10.0.0.0/22", 24)]), 1, "fd00::/8", "::a00:0/120") == ["10.0.0.0/24"]
 
