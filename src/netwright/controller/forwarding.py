@@ -61,14 +61,16 @@ class Forwarding:
         From then on `guards` is true. The firewall is to be made with the guard before `switch_on` is called: in
         between the host would be a router for everybody.
         """
-        if not await self._note(IPV4 if version == 4 else IPV6, "0", "1"):
+        key = IPV4 if version == 4 else IPV6
+        if not await self._stands(key, "0"):
             return False
         if version == 6:
+            # Before the switch itself: once that is noted, nothing of what it needs is looked for again.
             # The ports of a bridge hear no router; there may be a thousand, and many of them are ours.
             listening = [link.name for link in await self._host.ask(Links()) if not link.master]
             for name in ("default", *listening):
                 await self._note(f"net/ipv6/conf/{name}/accept_ra", "1", "2")
-        return True
+        return await self._note(key, "0", "1")
 
     async def answer(self, link: str) -> None:
         """Let an interface answer for neighbours that live behind this host."""
@@ -78,14 +80,16 @@ class Forwarding:
 
     async def _note(self, key: str, before: str, after: str) -> bool:
         """Note that a switch that stands at one value is to be at another; tell whether it stood there."""
-        found = await self._host.ask(Sysctl(key))
-        if found is None or found.strip() != before:
+        if not await self._stands(key, before):
             return False
         if key not in self._changed:
             change = HostChange(id=key, before=before, after=after)
             await self._store.commit([Put(key, change)])
             self._changed[key] = change
         return True
+
+    async def _stands(self, key: str, value: str) -> bool:
+        return (await self._host.ask(Sysctl(key)) or "").strip() == value
 
     async def switch_on(self) -> Sequence[str]:
         """Turn what was noted and stands as it was found; return the keys. Forwarding comes last."""

@@ -1,10 +1,11 @@
 """A world for network engines: a machine and rows that outlive them, and steps at which they can fail or die."""
 
 import asyncio
-import copy
 import json
+import pickle
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 from typing import Any
@@ -55,6 +56,13 @@ class Ids:
     def restart(self, age: int) -> None:
         """Begin the ids of an age."""
         self._random.seed(age)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let another world have ids of its own for the time of the block."""
+        state = self._random.getstate()
+        yield
+        self._random.setstate(state)
 
     def token_hex(self, octets: int) -> str:
         """Do as `secrets.token_hex` does."""
@@ -118,7 +126,8 @@ class World:
 
     def copy(self) -> "World":
         """Return a world that is the same and apart, without its engine."""
-        return World(self.settings, copy.deepcopy(self.machine), copy.deepcopy(self.rows), age=self.age)
+        machine, rows = pickle.loads(pickle.dumps((self.machine, self.rows)))
+        return World(self.settings, machine, rows, age=self.age)
 
     def stored(self, *, wishes: bool = True) -> dict[str, Any]:
         """Return what is on disk.
@@ -158,12 +167,13 @@ class World:
 
     async def rebuilt(self) -> "World":
         """Return the world that a new engine makes of these rows on a machine that knows nothing of us yet."""
-        fresh = World(self.settings, machine(), copy.deepcopy(self.rows))
+        fresh = World(self.settings, machine(), pickle.loads(pickle.dumps(self.rows)))
         fresh.machine.iptables = {version: type(found)() for version, found in self.machine.iptables.items()}
         was_open = [Id(key) for key, row in fresh.rows.load(Sandbox).items() if row.open]
-        await fresh.live()
-        for sandbox in was_open:
-            await fresh.engine.sandboxes.open(sandbox)
+        with IDS.aside():
+            await fresh.live()
+            for sandbox in was_open:
+                await fresh.engine.sandboxes.open(sandbox)
         return fresh
 
 
@@ -198,6 +208,8 @@ async def give_turns(count: int) -> None:
 
 def differences(before: Any, after: Any, where: str = "") -> list[str]:
     """Return in words where two dumps differ."""
+    if before == after:
+        return []
     if isinstance(before, dict) and isinstance(after, dict):
         return [
             words
