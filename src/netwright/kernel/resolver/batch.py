@@ -1,20 +1,21 @@
 """Many datagrams in one system call: recvmmsg(2) and sendmmsg(2), which Python does not offer.
 
 One set of buffers serves all sockets of the process, because one thread does. The structures that the kernel reads are
-laid out once; between calls only lengths change.
+laid out once. An answer is gathered by the kernel out of pieces that lie there already: what was received (id, sender),
+what never changes (headers), and what was prepared when the answer was first given. So Python writes three numbers for
+a datagram and copies none of it.
 """
 
 import ctypes
 import socket
 import struct
+from typing import NamedTuple
 
 SLOTS = 64
 """How many datagrams are received at once; then other sockets get their turn."""
 
 IN_SLOT = 2048
 """Room for one query. A longer one is cut, and then does not parse."""
-OUT_SLOT = 4096 + 32
-"""Room for one answer of the largest size with the headers that a raw socket needs."""
 NAME = 16
 """`struct sockaddr_in`: family, port, address, each as it stands in packets."""
 
@@ -44,89 +45,98 @@ class _Message(ctypes.Structure):
     _fields_ = (("header", _Header), ("length", ctypes.c_uint))
 
 
-class _Slots:
-    """Buffers with the structures that point to them."""
-
-    def __init__(self, size: int) -> None:
-        self.data = memoryview(bytearray(SLOTS * size))
-        self.names = memoryview(bytearray(SLOTS * NAME))
-        self._vectors = (_Vector * SLOTS)()
-        self._messages = (_Message * SLOTS)()
-        data = ctypes.addressof(ctypes.c_char.from_buffer(self.data))
-        names = ctypes.addressof(ctypes.c_char.from_buffer(self.names))
-        for slot in range(SLOTS):
-            self._vectors[slot].base = data + slot * size
-            self._vectors[slot].length = size
-            header = self._messages[slot].header
-            header.name, header.name_length = names + slot * NAME, NAME
-            header.vectors = ctypes.addressof(self._vectors) + slot * ctypes.sizeof(_Vector)
-            header.vector_count = 1
-        self.address = ctypes.addressof(self._messages)
-        # What changes between calls, as plain numbers: through ctypes' own attributes it would take ten times as long.
-        self.received = memoryview(self._messages).cast("B").cast("I")
-        self.lengths = memoryview(self._vectors).cast("B").cast("L")
+def _address(buffer: bytearray | memoryview) -> int:
+    """Return where a buffer lies; it must be kept as long as that matters."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
 
 
 class Inbox:
     """Datagrams that were received: the bytes of each lie in a slot of `data`, its sender in one of `names`."""
 
     def __init__(self) -> None:
-        self._slots = _Slots(IN_SLOT)
-        self.data = self._slots.data
-        self.names = self._slots.names
-        self.received = self._slots.received
+        self.data = memoryview(bytearray(SLOTS * IN_SLOT))
+        self.names = memoryview(bytearray(SLOTS * NAME))
+        self._vectors = (_Vector * SLOTS)()
+        self._messages = (_Message * SLOTS)()
+        self.data_address, self.names_address = _address(self.data), _address(self.names)
+        for slot in range(SLOTS):
+            self._vectors[slot].base = self.data_address + slot * IN_SLOT
+            self._vectors[slot].length = IN_SLOT
+            _lay_out(self._messages[slot], self, slot, ctypes.addressof(self._vectors[slot]), 1)
+        # As plain numbers: through ctypes' own attributes it would take ten times as long.
+        self.received = memoryview(self._messages).cast("B").cast("I")
         self.length_at = [(slot * ctypes.sizeof(_Message) + _Message.length.offset) // 4 for slot in range(SLOTS)]
         """Where in `received` the length of each datagram stands."""
 
     def fill(self, descriptor: int) -> int:
         """Receive what is there; return how many datagrams that was."""
-        return int(_recvmmsg(descriptor, self._slots.address, SLOTS, socket.MSG_DONTWAIT, None))
+        return int(_recvmmsg(descriptor, ctypes.addressof(self._messages), SLOTS, socket.MSG_DONTWAIT, None))
 
 
-class Outbox:
-    """Datagrams to be sent."""
+def _lay_out(message: _Message, inbox: Inbox, slot: int, vectors: int, count: int) -> None:
+    header = message.header
+    header.name, header.name_length = inbox.names_address + slot * NAME, NAME
+    header.vectors, header.vector_count = vectors, count
 
-    def __init__(self) -> None:
-        self._slots = _Slots(OUT_SLOT)
-        self._data = self._slots.data
-        self._names = self._slots.names
-        self._lengths = self._slots.lengths
-        self.count = 0
 
-    def put(self, message: bytes, name: memoryview) -> None:
-        """Add a datagram to a receiver. There must be room, and it must fit."""
-        slot = self.count
-        start, size = slot * OUT_SLOT, len(message)
-        self._data[start : start + size] = message
-        self._names[slot * NAME : slot * NAME + 8] = name
-        self._lengths[2 * slot + 1] = size
-        self.count = slot + 1
+class Prepared(NamedTuple):
+    """An answer as it lies ready for the kernel: behind the two fields of a UDP header that come before it."""
 
-    def flush(self, descriptor: int) -> int:
-        """Send everything; return how many could not be sent, as where the container's own firewall forbids it."""
-        count, self.count = self.count, 0
-        done = failed = 0
-        while done < count:
-            sent = _sendmmsg(
-                descriptor,
-                self._slots.address + done * ctypes.sizeof(_Message),
-                count - done,
-                socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL,
-            )
-            if sent <= 0:
-                failed += 1
-                done += 1
-            else:
-                done += sent
-        return failed
+    place: int
+    size: int
+    kept: bytearray
+
+
+_UDP = struct.Struct("!HH")
+
+
+def prepare(tail: bytes) -> Prepared:
+    """Lay an answer, without its id, where the kernel can gather it. Its datagram has no checksum (RFC 768)."""
+    kept = bytearray(_UDP.pack(len(tail) + 10, 0) + tail)
+    return Prepared(_address(kept), len(tail), kept)
 
 
 _IPV4 = b"\x45\0\0\0\0\0\x40\0\x40\x11\0\0" + socket.inet_aton("127.0.0.11")
 """The header of a datagram from our address up to the receiver's; the kernel fills in length and checksum."""
 _FROM_53 = b"\0\x35"
-_UDP = struct.Struct("!H")
+
+RAW = 7
+"""Pieces of an answer by a raw socket: header, receiver, port 53, receiver's port, length and checksum, id, answer."""
+PLAIN = 2
+"""Pieces of one by a UDP socket: id, answer."""
 
 
-def framed(identity: bytes, tail: bytes, name: memoryview) -> bytes:
-    """Return an answer as a whole IPv4 datagram from 127.0.0.11:53 to a sender, without a checksum (RFC 768)."""
-    return b"".join((_IPV4, name[4:8], _FROM_53, name[2:4], _UDP.pack(len(tail) + 10), b"\0\0", identity, tail))
+class Outbox:
+    """Answers to what is in an inbox, each to the sender in the same slot. `pieces` is RAW or PLAIN.
+
+    `vectors` are numbers, two for each piece of each slot: where it lies and how long it is. For each answer the caller
+    writes where the length lies (RAW only), where the answer lies and how long that is: always the last three that the
+    pieces have.
+    """
+
+    def __init__(self, inbox: Inbox, pieces: int) -> None:
+        self._vectors = (_Vector * (SLOTS * pieces))()
+        self._messages = (_Message * SLOTS)()
+        self._constant = bytearray(_IPV4 + _FROM_53)
+        constant = _address(self._constant)
+        for slot in range(SLOTS):
+            name = inbox.names_address + slot * NAME
+            identity = (inbox.data_address + slot * IN_SLOT, 2)
+            raw = ((constant, len(_IPV4)), (name + 4, 4), (constant + len(_IPV4), 2), (name + 2, 2), (0, 4))
+            laid = (*raw, identity, (0, 0)) if pieces == RAW else (identity, (0, 0))
+            for piece, (base, length) in enumerate(laid, slot * pieces):
+                self._vectors[piece].base, self._vectors[piece].length = base, length
+            _lay_out(self._messages[slot], inbox, slot, ctypes.addressof(self._vectors[slot * pieces]), pieces)
+        self.vectors = memoryview(self._vectors).cast("B").cast("L")
+
+    def send(self, descriptor: int, first: int, end: int) -> None:
+        """Send the answers in these slots. What cannot be sent is lost, as where a firewall inside forbids it."""
+        while first < end:
+            place = ctypes.addressof(self._messages) + first * ctypes.sizeof(_Message)
+            sent = _sendmmsg(descriptor, place, end - first, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            first += max(1, sent)
+
+
+def framed(identity: bytes, tail: bytes, name: bytes) -> bytes:
+    """Return one answer as a whole IPv4 datagram from 127.0.0.11:53 to a sender."""
+    return b"".join((_IPV4, name[4:8], _FROM_53, name[2:4], _UDP.pack(len(tail) + 10, 0), identity, tail))

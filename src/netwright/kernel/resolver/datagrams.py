@@ -1,19 +1,19 @@
 """Queries by UDP: the path that must be quick.
 
 A query that was asked before in the same bytes, since the zone last changed, costs one look-up in a dictionary; all
-others go through `Service.answer`.
+others go through `Service.datagram`.
 """
 
 from typing import Protocol
 
-from netwright.kernel.resolver.batch import IN_SLOT, NAME, Inbox, Outbox, framed
+from netwright.kernel.resolver.batch import IN_SLOT, NAME, PLAIN, RAW, Inbox, Outbox, Prepared
 from netwright.kernel.resolver.station import Station
 
 
 class Slow(Protocol):
-    """Answers a query that is not known byte for byte: the answer without its id, or None where none comes at once."""
+    """Answers a query that is not known byte for byte; returns None where it has seen to that itself, or none is due."""
 
-    def __call__(self, station: Station, packet: bytes, sender: bytes) -> bytes | None: ...
+    def __call__(self, station: Station, packet: bytes, sender: bytes) -> Prepared | None: ...
 
 
 class Datagrams:
@@ -22,27 +22,42 @@ class Datagrams:
     def __init__(self, slow: Slow) -> None:
         self._slow = slow
         self._inbox = Inbox()
-        self._outbox = Outbox()
+        self._raw = Outbox(self._inbox, RAW)
+        self._plain = Outbox(self._inbox, PLAIN)
 
     def serve(self, station: Station) -> None:
         """Answer what has come for a sandbox, up to a batch."""
-        inbox, outbox = self._inbox, self._outbox
+        inbox = self._inbox
         count = inbox.fill(station.datagrams.fileno())
         if count <= 0:
             return
         station.counts.queries += count
-        data, names, received, length_at = inbox.data, inbox.names, inbox.received, inbox.length_at
-        known, slow, raw = station.known, self._slow, station.raw
+        outbox, pieces = (self._plain, PLAIN) if station.raw is None else (self._raw, RAW)
+        descriptor = (station.raw or station.datagrams).fileno()
+        data, received, length_at, vectors = inbox.data, inbox.received, inbox.length_at, outbox.vectors
+        known, raw = station.known, station.raw is not None
+        unsent = 0
+        start = 2
+        last = 2 * pieces - 2
         for slot in range(count):
-            start = slot * IN_SLOT
-            end = start + received[length_at[slot]]
-            identity, tail = data[start : start + 2].tobytes(), data[start + 2 : end].tobytes()
-            name = names[slot * NAME : slot * NAME + 8]
-            answer = known.get(tail)
-            if answer.__class__ is not bytes:
-                answer = slow(station, identity + tail, name.tobytes())
+            answer = known.get(data[start : start - 2 + received[length_at[slot]]].tobytes())
+            if answer.__class__ is not Prepared:
+                outbox.send(descriptor, unsent, slot)
+                unsent = slot
+                answer = self._slowly(station, slot)
                 if answer is None:
-                    continue
-            outbox.put(framed(identity, answer, name) if raw is not None else identity + answer, name)
-        if outbox.count:
-            outbox.flush((raw or station.datagrams).fileno())
+                    unsent = slot + 1
+            if answer is not None:
+                place, size, _ = answer
+                vectors[last] = place + 4
+                vectors[last + 1] = size
+                if raw:
+                    vectors[last - 4] = place
+            start += IN_SLOT
+            last += 2 * pieces
+        outbox.send(descriptor, unsent, count)
+
+    def _slowly(self, station: Station, slot: int) -> Prepared | None:
+        inbox, start = self._inbox, slot * IN_SLOT
+        packet = inbox.data[start : start + inbox.received[inbox.length_at[slot]]].tobytes()
+        return self._slow(station, packet, inbox.names[slot * NAME : slot * NAME + 8].tobytes())

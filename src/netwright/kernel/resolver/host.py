@@ -1,21 +1,26 @@
 """The host's resolv.conf, followed as it changes."""
 
 import os
+import time
 from pathlib import Path
 
 from netwright.dns import resolvconf
 from netwright.dns.resolvconf import ResolvConf
 
+OFTEN = 0.02
+"""Seconds between two looks."""
+
 
 class HostConfiguration:
     """What the host's resolv.conf says now.
 
-    The file is looked at before each query that goes to its servers. That takes a microsecond, and unlike a watch it
-    also sees a link that leads elsewhere, a mount over it, and a file that was not there before.
+    The file is looked at when a query goes to its servers, but not oftener than every 20 ms. Unlike a watch this also
+    sees a link that leads elsewhere, a mount over it, and a file that was not there before.
     """
 
     def __init__(self, path: str = resolvconf.ETC) -> None:
         self._path = path
+        self._looked = -OFTEN
         self._state: tuple[int, int, int, int] | None = None
         self.conf = ResolvConf()
         self.generation = 0
@@ -29,6 +34,10 @@ class HostConfiguration:
 
     def follow(self) -> None:
         """Read it again if it is not what it was; one that is gone for a moment counts as it was."""
+        now = time.monotonic()
+        if now - self._looked < OFTEN:
+            return
+        self._looked = now
         try:
             found = os.stat(self._path)  # noqa: PTH116 - pathlib costs several times as much
         except OSError:

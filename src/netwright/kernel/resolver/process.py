@@ -15,11 +15,12 @@ from netwright.kernel.companion.conversation import Answer, Conversation
 from netwright.kernel.companion.loop import Loop
 from netwright.kernel.resolver import packets
 from netwright.kernel.resolver.datagrams import Datagrams
-from netwright.kernel.resolver.forward import Forwarder, Timers
+from netwright.kernel.resolver.forward import Forwarder
 from netwright.kernel.resolver.host import HostConfiguration
 from netwright.kernel.resolver.service import Service
 from netwright.kernel.resolver.station import Station
 from netwright.kernel.resolver.streams import Streams
+from netwright.kernel.resolver.timers import Timers
 
 TICK = 10.0
 """Seconds between two looks for what has grown old."""
@@ -64,6 +65,7 @@ class Resolver:
             if now >= due:
                 due = now + TICK
                 self._streams.tick(now)
+                self._forwarder.lines.tick(now)
 
     def _turn(self) -> None:
         """Handle what happens next. Nothing that comes in may end this process: a fault is said, and passed over."""

@@ -8,9 +8,10 @@ from itertools import cycle
 from netwright.dns import local, wire
 from netwright.dns.explain import Explanation, explain
 from netwright.dns.local import Elsewhere
-from netwright.dns.upstream import of_view
+from netwright.dns.upstream import Upstream, of_view
 from netwright.dns.wire import Malformed, Query
 from netwright.dns.zone import Member, View, Zone
+from netwright.kernel.resolver.batch import Prepared, prepare
 from netwright.kernel.resolver.forward import Forwarder
 from netwright.kernel.resolver.host import HostConfiguration
 from netwright.kernel.resolver.notices import Notices
@@ -100,7 +101,7 @@ class Service:
         station = self.stations.get(key)
         if station is not None:
             station.view = self.zone.views[key]
-            station.known.clear()
+            station.forget()
 
     def _forget_on(self, network: str) -> None:
         """Forget what the sandboxes on a network were told."""
@@ -108,28 +109,34 @@ class Service:
             if station.known and any(joined.id == network for joined in station.view.networks):
                 station.known.clear()
 
+    def _upstream(self, station: Station) -> Upstream:
+        """Return whom a sandbox may ask now."""
+        self._host.follow()
+        if self._host.generation != self._generation:
+            self._follow_host()
+        if station.upstream is None:
+            station.upstream = of_view(station.view, station.key, self._host.conf)
+        return station.upstream
+
     def _follow_host(self) -> None:
         """Forget everything that was said in the name of the host's servers when they are others."""
-        if self._host.generation != self._generation:
-            self._generation = self._host.generation
-            self._forwarder.cache.clear()
-            for station in self.stations.values():
-                station.known.clear()
+        self._generation = self._host.generation
+        self._forwarder.cache.clear()
+        for station in self.stations.values():
+            station.forget()
 
-    def datagram(self, station: Station, packet: bytes, sender: bytes) -> bytes | None:
+    def datagram(self, station: Station, packet: bytes, sender: bytes) -> Prepared | None:
         """Answer a query by UDP that is not known byte for byte (`datagrams.Slow`)."""
-        tail = packet[2:]
-        known = station.known.get(tail)
-        if known is None:
-            known = self._learn(station, packet, tail)
-        if isinstance(known, bytes) or known is None:
-            return known
-        if not isinstance(known, Query):
-            return next(known)
-        identity = packet[:2]
-        return self._forward(station, known, tail, lambda answer: station.send(identity, answer, sender))
+        identity, tail = packet[:2], packet[2:]
+        known: Known | bytes | None = station.known.get(tail) or self._learn(station, packet, tail)
+        if isinstance(known, Query):
+            known = self._forward(station, known, tail, lambda answer: station.send(identity, answer, sender))
+        if isinstance(known, bytes):
+            station.send(identity, known, sender)
+            return None
+        return known if known is None or isinstance(known, Prepared) else next(known)
 
-    def _learn(self, station: Station, packet: bytes, tail: bytes) -> Known | None:
+    def _learn(self, station: Station, packet: bytes, tail: bytes) -> Known | bytes | None:
         """Find out what a query by UDP is answered, and note it where it may be asked again."""
         decided = self._decide(station, packet, datagram=True)
         match decided:
@@ -138,9 +145,9 @@ class Service:
             case Query():
                 known: Known = decided
             case [only]:
-                known = only
+                known = prepare(only)
             case _:
-                known = cycle(_within(decided))
+                known = cycle(map(prepare, _within(decided)))
         station.learn(tail, known)
         return known
 
@@ -164,9 +171,7 @@ class Service:
             station.counts.malformed += 1
             refusal = wire.refuse(packet, error.rcode)
             return None if refusal is None else refusal[2:]
-        self._host.follow()
-        self._follow_host()
-        upstream = of_view(station.view, station.key, self._host.conf)
+        upstream = self._upstream(station)
         decision = local.decide(self.zone, station.view, query, upstream=bool(upstream.servers), ndots=self._host.ndots)
         if decision is Elsewhere.UPSTREAM:
             return query
@@ -196,9 +201,7 @@ class Service:
         self, station: Station, query: Query, tail: bytes, deliver: Deliver, *, datagram: bool = True
     ) -> bytes | None:
         """Answer from what servers have said, or ask them."""
-        self._host.follow()
-        self._follow_host()
-        upstream = of_view(station.view, station.key, self._host.conf)
+        upstream = self._upstream(station)
         if not upstream.servers:
             station.counts.failures += 1
             return wire.respond(query, (), 0, rcode=wire.SERVFAIL)[2:]

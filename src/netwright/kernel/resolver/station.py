@@ -5,15 +5,16 @@ import os
 import socket
 from collections.abc import Iterator
 
+from netwright.dns.upstream import Upstream
 from netwright.dns.wire import Query
 from netwright.dns.zone import View
-from netwright.kernel.resolver.batch import framed
+from netwright.kernel.resolver.batch import Prepared, framed
 
 KNOWN = 1024
 """How many different queries of a sandbox are known byte for byte; then all are forgotten at once."""
 
-Known = bytes | Iterator[bytes] | Query
-"""What is known of a query: the answer without its id, or several to be given in turn; or that it goes to upstream."""
+Known = Prepared | Iterator[Prepared] | Query
+"""What is known of a query: the answer, or several to be given in turn; or that it goes to upstream."""
 
 
 class Counts:
@@ -48,6 +49,8 @@ class Station:
         self.streams = socket.socket(fileno=streams)
         self.raw = socket.socket(fileno=rest[0]) if rest else None
         self._link = rest[1] if len(rest) > 1 else -1
+        self.upstream: Upstream | None = None
+        """Whom it may ask; None until it is asked for, and again when the view or the host's servers change."""
         self.known: dict[bytes, Known] = {}
         self.counts = Counts()
         self.waiting = 0
@@ -68,6 +71,11 @@ class Station:
             self.known.clear()
         self.known[tail] = known
 
+    def forget(self) -> None:
+        """Forget what follows from the view and from the host's servers."""
+        self.known.clear()
+        self.upstream = None
+
     def send(self, identity: bytes, tail: bytes, name: bytes) -> None:
         """Send one answer to a sender; what the sandbox does not let out is lost, as datagrams are."""
         port, address = int.from_bytes(name[2:4], "big"), socket.inet_ntoa(name[4:8])
@@ -75,7 +83,7 @@ class Station:
             if self.raw is None:
                 self.datagrams.sendto(identity + tail, (address, port))
             else:
-                self.raw.sendto(framed(identity, tail, memoryview(name)), (address, 0))
+                self.raw.sendto(framed(identity, tail, name), (address, 0))
 
     def close(self) -> None:
         """Let go of everything: the link first, so that nothing is led to sockets that nobody reads."""
