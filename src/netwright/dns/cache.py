@@ -1,6 +1,6 @@
 """What upstream servers have said, for as long as they allow. Pure: the clock is the caller's."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from netwright.dns.wire import NOERROR, NXDOMAIN, Response, aged
 
@@ -13,8 +13,7 @@ Key = tuple[str, bytes]
 """Whose servers were asked, and the query without its id: what is the same in all bytes is answered the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """An answer, since when it is kept and until when."""
 
     response: Response

@@ -9,7 +9,7 @@ Speed matters in `parse_query`, which sees every question that is not known byte
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 2, 3, 4, 5
 BADVERS = 16
@@ -45,8 +45,7 @@ class Malformed(ValueError):
         self.rcode = rcode
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """One question as it was asked.
 
     `name` is its text without the last dot, in the case that was asked; a dot inside a label is escaped. `question` are
@@ -86,12 +85,12 @@ def parse_query(packet: bytes) -> Query:
     size, edns, dnssec = _extension(packet, end, additional) if additional else (PLAIN_SIZE, False, False)
     if not additional and end != length:
         raise Malformed("bytes after the end")
-    return Query(identity, flags, ".".join(labels), kind, klass, question, size, edns, dnssec)
+    return Query(identity, flags, b".".join(labels).decode("latin-1"), kind, klass, question, size, edns, dnssec)
 
 
-def _labels(packet: bytes) -> tuple[list[str], int]:
-    """Return the labels of the question's name, and where it ends."""
-    labels: list[str] = []
+def _labels(packet: bytes) -> tuple[list[bytes], int]:
+    """Return the labels of the question's name, dots in them escaped, and where it ends."""
+    labels: list[bytes] = []
     place, length = HEADER, len(packet)
     while True:
         if place >= length:
@@ -104,7 +103,10 @@ def _labels(packet: bytes) -> tuple[list[str], int]:
             raise Malformed("a compressed or unknown label in a question")
         if place + size > length or place + size - HEADER >= _NAME:
             raise Malformed("the name is cut off or too long")
-        labels.append(packet[place : place + size].decode("latin-1").replace("\\", "\\\\").replace(".", "\\."))
+        label = packet[place : place + size]
+        if b"." in label or b"\\" in label:
+            label = label.replace(b"\\", b"\\\\").replace(b".", b"\\.")
+        labels.append(label)
         place += size
     return labels, place
 
@@ -204,8 +206,7 @@ def shorten(response: bytes, query: Query) -> bytes:
     return head + query.question + extension
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What an upstream server has said: its code, how long it holds, where its TTLs stand.
 
     `seconds` is 0 for what must not be kept. `packet` echoes the question in the case that was asked.

@@ -16,6 +16,16 @@ HOST = "host.docker.internal"
 GATEWAY = "gateway.docker.internal"
 
 
+def asked(name: str) -> str:
+    """Return a name as `wire` shows the bytes that a program sends for it."""
+    return name.rstrip(".").encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def normal(name: str) -> str:
+    """Return a name as it is compared: as it is asked, without regard of case."""
+    return asked(name).lower()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """An endpoint on a network: its names, the first of which its addresses are called by, and its packed addresses."""
@@ -33,6 +43,15 @@ class Joined:
     id: str
     name: str
     links: Mapping[str, str] = field(default_factory=dict)
+    suffix: str = field(init=False, compare=False)
+    """What ends a name that is meant to be on this network, as names are compared."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "suffix", f".{normal(self.name)}")
+
+
+def _length(joined: Joined) -> int:
+    return len(joined.suffix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +84,6 @@ class Found:
     addresses: tuple[bytes, ...]
     where: str
     clash: str = ""
-
-
-def asked(name: str) -> str:
-    """Return a name as `wire` shows the bytes that a program sends for it."""
-    return name.rstrip(".").encode("utf-8", "surrogateescape").decode("latin-1")
-
-
-def normal(name: str) -> str:
-    """Return a name as it is compared: as it is asked, without regard of case."""
-    return asked(name).lower()
 
 
 class Names:
@@ -179,13 +188,12 @@ class Zone:
         found = self._on_any(view.networks, name, wanted)
         if found is not None:
             return found
-        networks = {normal(item.name): item for item in view.networks}
-        cut = name.rfind(".")
-        while cut > 0:
-            item = networks.get(wanted[cut + 1 :])
-            if item is not None and (found := self._on_any((item,), name[:cut], wanted[:cut])) is not None:
+        # The shortest name of a network first, as in Docker; nearly always none of them ends the name.
+        for item in sorted((item for item in view.networks if wanted.endswith(item.suffix)), key=_length):
+            cut = len(item.suffix)
+            found = self._on_any((item,), name[:-cut], wanted[:-cut])
+            if found is not None:
                 return found
-            cut = name.rfind(".", 0, cut)
         return None
 
     def _on_any(self, networks: Sequence[Joined], name: str, wanted: str) -> Found | None:

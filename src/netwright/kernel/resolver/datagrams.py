@@ -11,7 +11,7 @@ from netwright.kernel.resolver.station import Station
 
 
 class Slow(Protocol):
-    """Answers a query that is not known byte for byte; returns None where it has seen to that itself, or none is due."""
+    """Answers a query that is not known byte for byte; returns None where it has seen to that itself."""
 
     def __call__(self, station: Station, packet: bytes, sender: bytes) -> Prepared | None: ...
 
