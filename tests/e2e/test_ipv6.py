@@ -61,10 +61,12 @@ def test_a_network_without_ipv4_is_whole(engine: Engine) -> None:
     assert settings["Ports"]["80/tcp"] == [{"HostIp": "::", "HostPort": "8080"}]
 
 
+NEAR = ("-o", f"{B}gateway_mode_ipv6=routed", "--ipv6", "--subnet", "2001:db8::80:0/112")
+
+
 def test_neighbours_on_the_wire_find_a_routed_network_inside_their_own_prefix(engine: Engine) -> None:
-    routed = ("-o", f"{B}gateway_mode_ipv6=routed", "--ipv6", "--subnet", "2001:db8::80:0/112")
-    host, outside = engine.machine.host, engine.machine.outside
-    engine.docker("network", "create", *routed, "near")
+    outside = engine.machine.outside
+    engine.docker("network", "create", *NEAR, "near")
     web = serve(engine, "--name", "web", "--network", "near", "--ip6", "2001:db8::80:9", "-p", "80")
 
     assert fetch(outside, "2001:db8::80:9", 80) == "hello\n"
@@ -76,19 +78,34 @@ def test_neighbours_on_the_wire_find_a_routed_network_inside_their_own_prefix(en
     engine.docker("start", "web")
     engine.docker("network", "connect", "bridge", "web")
     assert answered_for(engine) == {"2001:db8::80:9"}
-    deadline = time.monotonic() + 10
-    host.run("ip", "link", "set", "wan0", "down")
-    assert answered_for(engine) == set()
-    host.run("ip", "link", "set", "wan0", "up")
-    # The kernel takes an interface's IPv6 addresses away with it when it goes down.
-    host.run("ip", "addr", "replace", f"{HOST6}/64", "dev", "wan0", "nodad")
-    # Its route is heard of in the background, and the kernel first makes sure of the interface's own address.
-    while not answered_for(engine) or host.run("ip", "-6", "addr", "show", "dev", "wan0", "tentative").stdout:
-        assert time.monotonic() < deadline
-    assert fetch(outside, "2001:db8::80:9", 80) == "hello\n"
     engine.docker("network", "disconnect", "near", "web")
     assert answered_for(engine) == set()
     assert "claim the same addresses" not in engine.log.read_text()
+
+
+def test_an_interface_that_comes_back_is_answered_on_again(machine: Machine, tmp_path: Path, image_tar: Path) -> None:
+    engine = Engine(machine, tmp_path)
+    host = machine.host
+    try:
+        engine.start()
+        engine.docker("import", str(image_tar), IMAGE)
+        engine.docker("network", "create", *NEAR, "near")
+        serve(engine, "--network", "near", "--ip6", "2001:db8::80:9", "-p", "80")
+        before = answered_for(engine)
+        host.run("ip", "link", "set", "wan0", "down")
+
+        assert before == {"2001:db8::80:9"}
+        assert answered_for(engine) == set()
+        host.run("ip", "link", "set", "wan0", "up")
+        # The kernel takes an interface's IPv6 addresses away with it when it goes down.
+        host.run("ip", "addr", "replace", f"{HOST6}/64", "dev", "wan0", "nodad")
+        # Its route is heard of in the background, and the kernel first makes sure of the interface's own address.
+        deadline = time.monotonic() + 20
+        while not answered_for(engine) or host.run("ip", "-6", "addr", "show", "dev", "wan0", "tentative").stdout:
+            assert time.monotonic() < deadline
+        assert fetch(machine.outside, "2001:db8::80:9", 80) == "hello\n"
+    finally:
+        engine.close()
 
 
 def answered_for(engine: Engine) -> set[str]:
