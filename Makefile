@@ -13,7 +13,7 @@ help:
 	@echo "sudo make uninstall  remove the engine and everything it made from this machine"
 	@echo "sudo make test       install what is needed and pass every check and test, as CI does"
 	@echo "     make check      lint and the tests that need no kernel: seconds, for between two edits"
-	@echo "sudo make bench      measure: address management, many networks, and side by side with Docker's daemon"
+	@echo "sudo make bench      measure everything that has a target, side by side with Docker's daemon"
 	@echo "     make docs       write the pages that are made from code"
 	@echo "     make lock       renew the locked lists of Python packages (needs uv)"
 

@@ -9,9 +9,10 @@ import sys
 import attach
 import commandline
 import compare
+import dns
 import ipam
 import networks
-from figures import exit_code
+from figures import exit_code, show
 
 
 def main() -> int:
@@ -21,6 +22,9 @@ def main() -> int:
     print(" (busy: trust ratios, not milliseconds)" if load > 0.5 else "")
     found = [*ipam.measure(10_000, 1), *attach.measure(8), *compare.measure(15)]
     found += [*networks.measure(25), *commandline.measure(20)]
+    names = dns.measure(5, 2)
+    show("names", names)
+    found += names
     print()
     return exit_code(found)
 

@@ -2,8 +2,10 @@
 
     .venv/bin/python bench/attach.py [--rounds N]
 
-The engine runs in network, mount and process namespaces of its own, with one open sandbox. Each attach is the engine's
-whole work: a place in the sandbox, an address, rows on disk, firewall, the veth pair on its bridge, address and routes.
+The engine runs in network, mount and process namespaces of its own, with one open sandbox on another network. Each
+attach is the engine's whole work: a place in the sandbox, an address, rows on disk, firewall, the veth pair on its
+bridge, address, routes, and the names that the network's other members may ask for.
+
 In turn with it the same objects are made with messages that were encoded beforehand, and only the kernel's work on them
 is timed: what no engine could do without.
 

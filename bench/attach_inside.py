@@ -48,7 +48,10 @@ def last_process() -> int:
 
 @asynccontextmanager
 async def running_engine(folder: Path, backend: str) -> AsyncIterator[tuple[NetworkEngine, Id]]:
-    """Run a network engine with one network, `bench`, and one open sandbox that is on no network."""
+    """Run a network engine with two networks, `bench` and `home`, and one open sandbox that is on `home`.
+
+    Joining `bench` moves the sandbox's default route: of networks of one priority the first by name is the gateway.
+    """
     words = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
     config = parse([*words, "--bridge", "none", "--firewall-backend", backend], None)
     identity = engine_identity(config.data_root)
@@ -59,10 +62,10 @@ async def running_engine(folder: Path, backend: str) -> AsyncIterator[tuple[Netw
     engine = NetworkEngine(settings, store=store, host=host, bus=Bus(), ports=ports, host_has_ipv6=ipv6)
     await engine.start()
     await engine.networks.create(NetworkRequest(name="bench", options={"com.docker.network.bridge.name": BRIDGE}))
-    wish = SandboxRequest(owner=new_id(), name="bench", hostname="bench", endpoints={"bench": EndpointSpec()})
+    await engine.networks.create(NetworkRequest(name="home"))
+    wish = SandboxRequest(owner=new_id(), name="bench", hostname="bench", endpoints={"home": EndpointSpec()})
     sandbox = await engine.sandboxes.create(wish)
     await engine.sandboxes.open(sandbox.id)
-    await engine.sandboxes.disconnect(sandbox.id, "bench", force=False)
     try:
         yield engine, sandbox.id
     finally:
