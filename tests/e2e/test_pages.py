@@ -24,6 +24,7 @@ def blocks(page: str) -> list[str]:
 SESSIONS = [
     pytest.param("".join(blocks("networks.md")), id="networks"),
     pytest.param("".join(blocks("publishing.md")), id="publishing"),
+    pytest.param("".join(blocks("names.md")), id="names"),
     *(pytest.param(block, id=f"bridge-{number}") for number, block in enumerate(blocks("bridge.md"), 1)),
 ]
 """Some pages go on from block to block, on that of bridges each begins anew."""

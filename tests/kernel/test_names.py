@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import select
 import signal
 import socket
@@ -17,7 +18,7 @@ import pytest
 from tests.kernel.firewall_lab import namespace
 from tests.kernel.names_lab import PATIENCE, SEES, Sandbox, member, server, told
 
-from netwright.dns.zone import View
+from netwright.dns.zone import Joined, View
 from netwright.kernel import names as names_module
 from netwright.kernel import redirect
 from netwright.kernel.names import Names
@@ -212,6 +213,42 @@ def test_a_resolver_of_another_version_is_replaced_and_what_was_asked_meanwhile_
         assert told(dns_message.from_wire(client.recv(512))) == ["10.0.0.9"]
     await_end(old)
     later.leave()
+
+
+def test_garbage_is_passed_over_and_all_others_are_answered(box: Sandbox, names: Names, root: Path) -> None:
+    dice = random.Random(7)
+    with box.client() as client:
+        for number in range(5000):
+            client.send(b"" if number % 50 == 0 else dice.randbytes(dice.choice((1, 11, 12, 40, 600, 3000))))
+    with box.client(socket.SOCK_STREAM) as client:
+        client.sendall(b"\0\5short" + dice.randbytes(1000))
+        assert client.recv(100) == b""
+    held = [box.client(socket.SOCK_STREAM) for _ in range(100)]
+    assert told(box.ask("web")) == ["10.0.0.1"]
+    for client in held:
+        client.close()
+    assert told(by_stream(box, "web")[0]) == ["10.0.0.1"]
+    (counts,) = names.counts(str(root / "netns"))
+    assert counts.malformed > 0
+    assert (root / "resolver.log").read_text() == ""
+
+
+def test_a_name_of_two_networks_is_said_once_in_the_log(
+    sandbox: Sandbox, names: Names, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = replace(SEES, networks=(*SEES.networks, Joined(id="other", name="two")), title="asker")
+    sandbox.serve(names, both)
+    names.add([member("a", "web"), replace(member("b", "web", addresses=("10.0.0.2",)), network="other")])
+    for _ in range(3):
+        assert told(sandbox.ask("web")) == ["10.0.0.1"]
+    assert told(sandbox.ask("web.two")) == ["10.0.0.2"]
+    names.leave()  # the thread that hears it has ended then
+    said = [record.getMessage() for record in caplog.records if "another one" in record.getMessage()]
+    told_once = (
+        "asker asks for web, which is a name on network one and another one on network two: it is told the former; "
+        "web.two means the latter"
+    )
+    assert said == [told_once]
 
 
 def answering(*addresses: str, ttl: int = 60) -> Any:

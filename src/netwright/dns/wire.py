@@ -259,6 +259,8 @@ def _walk(packet: bytes, place: int, counts: Sequence[int]) -> tuple[list[int], 
             kind, _, ttl, size, data = _record(packet, place)
             if data + size > len(packet):
                 raise Malformed("a record is cut off")
+            if kind == OPT and section < 2:
+                raise Malformed("an OPT record that is not additional")
             if kind != OPT:
                 ttls.append(place + 4)
                 # The highest bit set means 0 (RFC 2181, 8).

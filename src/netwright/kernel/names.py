@@ -5,6 +5,7 @@ through any restart of the engine. What was told to the resolver is kept here as
 by another that knows as much.
 """
 
+import contextlib
 import logging
 import os
 import socket
@@ -212,8 +213,8 @@ class Names:
     def _watch(self, resolver: ResolverClient, heard: int) -> None:
         """Log what a resolver has to say until its end, and have another one answer then."""
         while not resolver.wait(heard):
-            for line in os.read(heard, 1 << 16).decode(errors="replace").splitlines():
-                log.warning("%s", line)
+            _log_what_is_in(heard)
+        _log_what_is_in(heard)
         os.close(heard)
         with self._lock:
             try:
@@ -232,6 +233,13 @@ class Names:
         else:
             self._mended = now
             self._ask(ResolverClient.served)
+
+
+def _log_what_is_in(pipe: int) -> None:
+    """Log the lines that lie in a pipe; content where there are none."""
+    with contextlib.suppress(BlockingIOError):
+        for line in os.read(pipe, 1 << 16).decode(errors="replace").splitlines():
+            log.warning("%s", line)
 
 
 def _counts(line: str, directory: str) -> NameCounts:
