@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,18 +39,6 @@ async def test_a_container_runs_to_its_end_and_keeps_exit_code_and_log(engine: E
     assert sorted(text.split()) == ["err", "out"]
     assert engine.events() == ["create", "start", "die", "destroy"]
     assert engine.last("die").attributes["exitCode"] == "3"
-
-
-@inside
-async def test_starting_takes_less_than_ninety_milliseconds(engine: Engine) -> None:
-    times = []
-    for _ in range(5):
-        row = await engine.create("sleep", "100")
-        before = time.perf_counter()
-        await engine.services.containers.start(row.id)
-        times.append((time.perf_counter() - before) * 1000)
-        await engine.services.containers.remove(row.id, force=True)
-    assert min(times) < 90
 
 
 @inside
