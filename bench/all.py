@@ -10,6 +10,7 @@ import attach
 import commandline
 import compare
 import dns
+import healing
 import ipam
 import networks
 from figures import exit_code, show
@@ -21,6 +22,7 @@ def main() -> int:
     print(f"load average before: {load:.1f} on {os.cpu_count()} processors", end="")
     print(" (busy: trust ratios, not milliseconds)" if load > 0.5 else "")
     found = [*ipam.measure(10_000, 1), *attach.measure(8), *compare.measure(15)]
+    found += [*healing.measure(200, 1000, 5)]
     found += [*networks.measure(25), *commandline.measure(20)]
     names = dns.measure(5, 2)
     show("names", names)

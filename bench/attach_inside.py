@@ -47,10 +47,11 @@ def last_process() -> int:
 
 
 @asynccontextmanager
-async def running_engine(folder: Path, backend: str) -> AsyncIterator[tuple[NetworkEngine, Id]]:
+async def running_engine(folder: Path, backend: str, bus: Bus | None = None) -> AsyncIterator[tuple[NetworkEngine, Id]]:
     """Run a network engine with two networks, `bench` and `home`, and one open sandbox that is on `home`.
 
     Joining `bench` moves the sandbox's default route: of networks of one priority the first by name is the gateway.
+    What it tells goes to the bus, if there is one.
     """
     words = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
     config = parse([*words, "--bridge", "none", "--firewall-backend", backend], None)
@@ -59,7 +60,7 @@ async def running_engine(folder: Path, backend: str) -> AsyncIterator[tuple[Netw
     host = LinuxHost(exec_root=str(config.exec_root), group=settings.group)
     store = SqliteStore(config.data_root / "netwright.db")
     ports, ipv6 = await host_ports(host), await has_ipv6(host)
-    engine = NetworkEngine(settings, store=store, host=host, bus=Bus(), ports=ports, host_has_ipv6=ipv6)
+    engine = NetworkEngine(settings, store=store, host=host, bus=bus or Bus(), ports=ports, host_has_ipv6=ipv6)
     await engine.start()
     await engine.networks.create(NetworkRequest(name="bench", options={"com.docker.network.bridge.name": BRIDGE}))
     await engine.networks.create(NetworkRequest(name="home"))

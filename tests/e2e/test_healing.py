@@ -94,17 +94,13 @@ def test_flushed_rules_are_back_and_connections_go_on(engine: Engine, repairs: R
     host = engine.machine.host
     with contextlib.closing(Stream(engine)) as stream:
         assert stream.says("before") == "before"
-        begin = time.monotonic()
         host.run("nft", "flush", "ruleset")
         told = repairs.next()
-        spent = time.monotonic() - begin
 
         assert told.startswith("the firewall")
         assert fetched(engine) == "hello\n"
         assert stream.says("after") == "after"
         assert "DOCKER-USER" in host.run("iptables", "-S", "FORWARD").stdout
-    # What is measured includes two programs' starts; the engine itself needs a tenth of it.
-    assert spent < 3
 
 
 def test_the_admins_chain_leads_again_after_iptables_is_flushed(engine: Engine, repairs: Repairs) -> None:
