@@ -220,6 +220,7 @@ class NetworkEngine:
         self._restore_addresses()
         predefined = Predefined(
             self._settings.default_bridge,
+            store=self._store,
             state=self._state,
             host=self._host,
             networks=self.networks,

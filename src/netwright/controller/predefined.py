@@ -13,7 +13,9 @@ from netwright.errors import Conflict, NotFound
 from netwright.host.protocol import Host
 from netwright.host.queries import Link, Links
 from netwright.ipam.default_bridge import DefaultBridgeAddresses, default_bridge_pools
-from netwright.model.network import Network, Pool
+from netwright.model.names import Id
+from netwright.model.network import Endpoint, EndpointSpec, Network, Pool
+from netwright.store.api import Delete, Put, Store
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,20 @@ class DefaultBridge:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moving:
+    """An endpoint of the default bridge on its way to a new one: written before its row goes, so no crash loses it.
+
+    `id` is that of the endpoint which it was.
+    """
+
+    id: Id
+    sandbox: Id
+    spec: EndpointSpec
+    order: int
+    interface: str
+
+
 class Predefined:
     """Sees to it that the engine's own networks are there, as the options want them."""
 
@@ -61,6 +77,7 @@ class Predefined:
         self,
         wanted: DefaultBridge,
         *,
+        store: Store,
         state: State,
         host: Host,
         networks: Networks,
@@ -68,6 +85,7 @@ class Predefined:
         group: int,
     ) -> None:
         self._wanted = wanted
+        self._store = store
         self._state = state
         self._host = host
         self._networks = networks
@@ -105,6 +123,8 @@ class Predefined:
             await self._networks.make(await self._request())
         else:
             await self._renew(self._state.network(DEFAULT_BRIDGE))
+        if self._state.name_taken(DEFAULT_BRIDGE):
+            await self._move()
 
     async def _request(self) -> NetworkRequest:
         link = await self._find()
@@ -134,19 +154,40 @@ class Predefined:
         if any(self._state.sandboxes[endpoint.sandbox].open for endpoint in endpoints):
             log.warning("there are running containers: the new settings of the default bridge wait until they stop")
             return
+        await self._store.commit([Put(row.id, row) for row in map(_moving, endpoints)])
         await self._state.commit(delete=endpoints)
         await self._networks.unmake(network)
-        made = await self._networks.make(request)
+        await self._networks.make(request)
+
+    async def _move(self) -> None:
+        """Give the endpoints on their way addresses on the default bridge: also what a crash has left of a move."""
+        rows = self._store.load(Moving)
+        if not rows:
+            return
+        bridge = self._state.network(DEFAULT_BRIDGE)
+        there = {endpoint.sandbox for endpoint in self._state.on_network(bridge.id)}
         async with self._reservations.attempt() as attempt:
             moved = [
                 replace(
-                    await attempt.endpoint(self._state.sandboxes[old.sandbox], made, old.spec, among=()),
-                    order=old.order,
-                    interface=old.interface,
+                    await attempt.endpoint(self._state.sandboxes[row.sandbox], bridge, row.spec, among=()),
+                    order=row.order,
+                    interface=row.interface,
                 )
-                for old in endpoints
+                for row in rows.values()
+                if row.sandbox in self._state.sandboxes and row.sandbox not in there
             ]
             await self._state.commit(put=moved)
+        await self._store.commit([Delete(Moving, key) for key in rows])
+
+
+def _moving(endpoint: Endpoint) -> Moving:
+    return Moving(
+        id=endpoint.id,
+        sandbox=endpoint.sandbox,
+        spec=endpoint.spec,
+        order=endpoint.order,
+        interface=endpoint.interface,
+    )
 
 
 def _serves(network: Network, wanted: tuple[Pool, ...]) -> bool:

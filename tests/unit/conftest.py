@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""What the tests without a machine share."""
 
 from hypothesis import settings
 
