@@ -39,6 +39,7 @@ from netwright.firewall.nftables import NftablesBackend
 from netwright.insight.explain import Explain
 from netwright.ipam.default_bridge import DefaultBridgeAddresses
 from netwright.ipam.subnets import Source, sources_with
+from netwright.kernel.firewalld import DBusFirewalld
 from netwright.kernel.linux import LinuxHost
 from netwright.kernel.ruleset_feed import RulesetFeed
 from netwright.kernel.stack_feed import StackFeed
@@ -75,13 +76,17 @@ async def build(config: Config) -> "Engine":
         host_has_ipv6=await has_ipv6(host),
         plugins=LocalPlugins(),
     )
+    firewalld = DBusFirewalld()
+    if config.iptables or config.ip6tables:
+        # Where no rule of ours stands, what passes is for the administrator to say, and firewalld is his.
+        network.zones.use(firewalld)
     services = assemble(
         container_settings(config, network), store=store, sandboxes=network.sandboxes, host=host, bus=bus
     )
     return Engine(
         config,
         identity,
-        Parts(host, StackFeed(), RulesetFeed(host.own_processes), store, bus, metrics, network, services),
+        Parts(host, StackFeed(), RulesetFeed(host.own_processes), firewalld, store, bus, metrics, network, services),
     )
 
 
@@ -183,6 +188,7 @@ class Parts:
     host: LinuxHost
     stack_feed: StackFeed
     ruleset_feed: RulesetFeed
+    firewalld: DBusFirewalld
     store: SqliteStore
     bus: Bus
     metrics: Metrics
@@ -210,6 +216,7 @@ class Engine:
         self._with.network.foreign.follow()
         self._with.ruleset_feed.start(self._with.network.hear)
         await self._with.network.overlaps.look()
+        await self._with.network.zones.start()
         self._with.network.healing.start()
         await self._with.services.containers.restore()
 
@@ -226,6 +233,7 @@ class Engine:
         self._with.stack_feed.close()
         self._with.ruleset_feed.close()
         self._with.network.close()
+        self._with.firewalld.close()
         self._with.bus.close()
         self._with.host.close()
         self._with.store.close()
@@ -245,6 +253,7 @@ class Engine:
         await containers.close()
         await self._with.network.uninstall()
         self._with.network.close()
+        self._with.firewalld.close()
         self._with.host.close()
         self._with.store.close()
         self._remove_files()

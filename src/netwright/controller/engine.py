@@ -30,6 +30,7 @@ from netwright.controller.sandboxes import Collaborators, Sandboxes
 from netwright.controller.shape import Means
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
+from netwright.controller.zones import Zones
 from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
 from netwright.drivers.option_names import OptionNames
@@ -136,6 +137,7 @@ class NetworkEngine:
         neighbours = Neighbours(links, self._drivers, host, self._answer)
         self.foreign = ForeignRoutes(links, host)
         self.overlaps = Overlaps(self._state, self._drivers, links, host, events)
+        self.zones = Zones(self._state, self._drivers, host, self.firewall)
         self.networks = Networks(
             NetworkCollaborators(
                 state=self._state,
@@ -149,6 +151,7 @@ class NetworkEngine:
                 overlaps=self.overlaps,
                 forward=self._forward,
                 names=names,
+                zones=self.zones,
             )
         )
         self._collaborators = Collaborators(
@@ -196,6 +199,7 @@ class NetworkEngine:
         self.overlaps.close()
         self._lan.close()
         self.healing.close()
+        self.zones.close()
         self._finding.close()
 
     @property
@@ -297,6 +301,7 @@ class NetworkEngine:
         Reports all failures.
         """
         failures: list[BaseException] = []
+        bridges = self.zones.bridges()
         for sandbox in self.sandboxes.list():
             try:
                 await self.sandboxes.delete(sandbox.id)
@@ -313,6 +318,10 @@ class NetworkEngine:
         await self.firewall.uninstall()
         await self._restoration().sweep()
         await self._forwarding.restore()
+        try:
+            await self.zones.uninstall(bridges)
+        except NetwrightError as failure:
+            failures.append(failure)
         if failures:
             raise TeardownFailed("not everything could be removed", failures)
 

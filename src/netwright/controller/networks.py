@@ -22,6 +22,7 @@ from netwright.controller.requests import HOST, NONE, PREDEFINED
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.controller.together import both
+from netwright.controller.zones import Zones
 from netwright.drivers.api import Driver
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Conflict, Forbidden, InvalidInput, NotFound, TeardownFailed
@@ -49,6 +50,7 @@ class NetworkCollaborators:
     overlaps: Overlaps
     forward: Callable[[Network], Awaitable[None]]
     names: OptionNames
+    zones: Zones
 
 
 class Networks:
@@ -119,6 +121,7 @@ class Networks:
             raise
         self._with.events.created(network)
         self._with.overlaps.consider(network, routes)
+        await self._with.zones.place(network)
         return network
 
     async def _make(self, network: Network, driver: Driver) -> tuple[Network, Sequence[Route]]:
@@ -329,7 +332,10 @@ class Networks:
 
     async def unmake(self, network: Network) -> Network:
         """Remove a network, whatever its name. Raises Forbidden where something stands on it."""
-        return await to_the_end(self._unmake(network))
+        try:
+            return await to_the_end(self._unmake(network))
+        finally:
+            await self._with.zones.place(network)
 
     async def _unmake(self, network: Network) -> Network:
         driver = self._with.drivers[network.driver]
