@@ -55,6 +55,8 @@ format:
 
 docs:
 	$(BIN)/python -m netwright.config.render > docs/daemon-options.md
+	$(BIN)/python -m netwright.firewall.reachable < docs/firewall.md > docs/firewall.md.new
+	mv docs/firewall.md.new docs/firewall.md
 
 bench: install-deps
 	$(BIN)/python bench/all.py

@@ -8,6 +8,7 @@ import pytest
 
 from netwright.config import Config, parse
 from netwright.config.render import render_page
+from netwright.firewall import reachable
 from netwright.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +32,23 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_the_page_of_options_is_the_table_of_options() -> None:
     page = (ROOT / "docs" / "daemon-options.md").read_text()
     assert page == render_page(), "write it anew with: make docs"
+
+
+def test_what_is_reachable_from_where_is_what_the_policy_says() -> None:
+    page = (ROOT / "docs" / "firewall.md").read_text()
+    assert reachable.table() in page
+    assert page == reachable.into(page), "write it anew with: make docs"
+
+
+@pytest.mark.parametrize(
+    ("language", "listings"), [("nft", "nftables/inet.nft"), ("iptables", "iptables/published.txt")]
+)
+def test_the_rules_on_the_page_are_those_of_the_backends(language: str, listings: str) -> None:
+    rules = iter((ROOT / "tests" / "golden" / listings).read_text().splitlines())
+    shown = [text for kind, text in _BLOCK.findall((ROOT / "docs" / "firewall.md").read_text()) if kind == language]
+    assert shown
+    for line in "".join(shown).splitlines():
+        assert line in rules, f"{listings} has no such rule there: {line}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

@@ -122,7 +122,8 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
         sources=sources_with([Source(pool.base, pool.size) for pool in config.default_address_pools], identity),
         default_bridge=default_bridge(config),
         firewall=firewall,
-        backend_name=config.firewall_backend,
+        # Where no rules are wanted, this one knows how to leave everything as it is.
+        backend_name=config.firewall_backend if config.iptables or config.ip6tables else NftablesBackend.name,
         backends=_BACKENDS,
         ip_forward=config.ip_forward,
         guard_forwarding=not config.ip_forward_no_drop,

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from machine import HOST4, OUTSIDE4, Engine, Machine
 from test_publish import fetch, serve
 
@@ -81,10 +82,14 @@ def test_the_rules_that_should_stand_can_be_loaded(engine: Engine) -> None:
     assert f"{own} . 80" in nft or any(f"--to-destination {own}:80" in text for text in restores)
 
 
+@pytest.mark.parametrize(
+    ("backend", "rule"),
+    [("nftables", "tcp . 8080 : 172.17.0.2 . 80"), ("iptables", "--to-destination 172.17.0.2:80")],
+)
 def test_without_a_firewall_of_ours_the_rules_are_told_for_the_administrator(
-    machine: Machine, tmp_path: Path, image_tar: Path
+    machine: Machine, tmp_path: Path, image_tar: Path, backend: str, rule: str
 ) -> None:
-    engine = Engine(machine, tmp_path, "--iptables=false", "--ip6tables=false")
+    engine = Engine(machine, tmp_path, f"--firewall-backend={backend}", "--iptables=false", "--ip6tables=false")
     try:
         engine.start()
         engine.docker("import", str(image_tar), IMAGE)
@@ -92,8 +97,10 @@ def test_without_a_firewall_of_ours_the_rules_are_told_for_the_administrator(
 
         shown = engine.netwright("firewall", "show").stdout
 
-        assert "tcp . 8080 : 172.17.0.2 . 80" in shown
-        assert "tcp . 8080" not in machine.host.run("nft", "list", "ruleset").stdout
+        assert rule in shown
+        assert machine.host.run("nft", "list", "ruleset").stdout == ""
         assert fetch(machine.outside, HOST4, 8080) == "hello\n"
+        # The neighbour has a route back, so nothing needs translating.
+        engine.docker("exec", "web", "ping", "-c", "1", "-w", "5", OUTSIDE4)
     finally:
         engine.close()

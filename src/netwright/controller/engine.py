@@ -286,12 +286,13 @@ class NetworkEngine:
             await self._forwarding.answer(link)
 
     def _guard(self) -> None:
-        """Have the firewall drop what this host did not forward before us."""
+        """Have the firewall drop what this host did not forward before us, where we may make rules."""
         if self._settings.guard_forwarding:
+            firewall = self._settings.firewall
             guarded = replace(
-                self._settings.firewall,
-                guard_forwarding4=self._forwarding.guards(4),
-                guard_forwarding6=self._forwarding.guards(6),
+                firewall,
+                guard_forwarding4=firewall.ipv4 and self._forwarding.guards(4),
+                guard_forwarding6=firewall.ipv6 and self._forwarding.guards(6),
             )
             self.firewall.use(self._settings.backend(guarded))
 

@@ -25,17 +25,21 @@ class NftablesBackend:
     def __init__(self, settings: FirewallSettings) -> None:
         self._settings = settings
         self._table = f"netwright-{settings.instance}"
+        self._silent = not (settings.ipv4 or settings.ipv6)
+        """Whether the admin wants no rule of ours, of either family."""
 
     @property
     def wants(self) -> Sequence[IptablesRules]:
         """The filter tables of iptables, for the admin's chain DOCKER-USER."""
-        return docker_user.WANTS if self._settings.docker_user else ()
+        return docker_user.WANTS if self._settings.docker_user and not self._silent else ()
 
     def install(self, intents: Collection[Intent], found: Listings) -> Sequence[Op]:
         """Return one transaction that replaces both tables as a whole, and what the admin's own chain needs."""
         return [self._whole(intents), *docker_user.ensure(found)]
 
     def _whole(self, intents: Collection[Intent]) -> NftTransaction:
+        if self._silent:
+            return NftTransaction(commands="\n".join(removal(self._table)))
         lines = [
             *forward_guard.commands(self._settings),
             *removal(self._table),
@@ -47,7 +51,9 @@ class NftablesBackend:
 
     @property
     def tables(self) -> Sequence[str]:
-        """Both of this engine, and the one that engines share."""
+        """Both of this engine, and the one that engines share; none where the admin wants no rule of ours."""
+        if self._silent:
+            return ()
         return (f"inet {self._table}", f"bridge {self._table}", f"inet {forward_guard.TABLE}")
 
     def examines(self, damage: Damage) -> Sequence[IptablesRules]:
@@ -56,6 +62,8 @@ class NftablesBackend:
 
     def heal(self, damage: Damage, wanted: Callable[[], Collection[Intent]], found: Listings) -> Sequence[Op]:
         """Return a rebuild where our tables were touched; what engines share is only added to."""
+        if self._silent:
+            return []
         ops: list[Op] = []
         if any(damage.touches(f"{family} {self._table}") for family in ("inet", "bridge")):
             ops.append(self._whole(wanted()))
