@@ -2,8 +2,9 @@
 
 import errno
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from netwright.controller.api import Attachment
 from netwright.controller.gateways import Gateways, choose
@@ -14,11 +15,47 @@ from netwright.host.protocol import Transaction
 from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Sandbox
-from netwright.model.ports import PortBinding
+from netwright.model.ports import Port, PortBinding
 from netwright.model.sources import EVERYBODY, Sources
 from netwright.publish.allocate import HostPorts, Reach, RelayPolicy, Wish, opened, preferred_numbers, wishes
 
 log = logging.getLogger(__name__)
+
+
+class _Had:
+    """What a sandbox had published before, by the container's port: a range of a thousand is asked for as often.
+
+    `held` are the ports whose sockets are held still, which are those of an open sandbox (`kept`).
+    """
+
+    def __init__(self, bindings: Sequence[PortBinding], *, kept: bool) -> None:
+        self._by_port: defaultdict[Port, list[PortBinding]] = defaultdict(list)
+        for binding in bindings:
+            self._by_port[binding.port].append(binding)
+        self.held = {(binding.port, binding.host_ip, binding.host_port) for binding in bindings if kept}
+
+    def of(self, port: Port) -> Sequence[PortBinding]:
+        """Return the bindings of a container's port."""
+        return self._by_port.get(port, ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Granting:
+    """What all ports of one sandbox are granted with."""
+
+    attempt: Transaction
+    sandbox: Sandbox
+    gateways: Gateways
+    had: _Had
+
+    def carriers(self, wish: Wish) -> Iterator[tuple[Id, IPAddress]]:
+        """Yield each address of a wish with the endpoint that its binding is of."""
+        return ((_carrier(self.gateways, address).id, address) for address in wish.addresses)
+
+    def missing(self, wish: Wish, number: int) -> list[HoldPort]:
+        """Return what holds a number for a wish where it is not held still."""
+        addresses = (a for a in wish.addresses if (wish.port, a, number) not in self.had.held)
+        return [HoldPort(protocol=wish.port.protocol, address=a, port=number) for a in addresses]
 
 
 class Publishing:
@@ -64,16 +101,16 @@ class Publishing:
         where they are free. Raises SystemFailure in Docker's words; then the transaction takes the sockets back.
         """
         gateways = choose(after)
-        had = [binding for item in before for binding in item.endpoint.bindings]
+        had = _Had([binding for item in before for binding in item.endpoint.bindings], kept=sandbox.open)
         granted: dict[Id, list[PortBinding]] = {item.endpoint.id: [] for item in after}
         for item in (*before, *after):
             self._ports.drop(item.endpoint.id)
-        for wish in self._wishes(sandbox, gateways):
-            number = await self._hold(attempt, sandbox, wish, had)
+        wanted = self._wishes(sandbox, gateways)
+        numbers = await self._hold_all(_Granting(attempt, sandbox, gateways, had), wanted)
+        for wish, number in zip(wanted, numbers, strict=True):
             for address in wish.addresses:
-                endpoint = _carrier(gateways, address)
-                granted[endpoint.id].append(PortBinding(wish.port, address, number, wish.sources))
-                self._ports.put(endpoint.id, sandbox.name, granted[endpoint.id])
+                binding = PortBinding(wish.port, address, number, wish.sources)
+                granted[_carrier(gateways, address).id].append(binding)
         for item in after:
             granted[item.endpoint.id].extend(self._opened_directly(sandbox, item))
         return [
@@ -122,32 +159,54 @@ class Publishing:
             ).items()
         ]
 
-    async def _hold(
-        self,
-        attempt: Transaction,
-        sandbox: Sandbox,
-        wish: Wish,
-        had: Sequence[PortBinding],
-    ) -> int:
-        """Hold a number for a wish at all its addresses and return it; `had` is what the sandbox had before."""
-        held = {(binding.port, binding.host_ip, binding.host_port) for binding in had if sandbox.open}
+    async def _hold_all(self, granting: _Granting, wanted: Sequence[Wish]) -> list[int]:
+        """Hold a number for each wish and return them; those that leave no choice first, and all of them at once."""
+        where, holds = _where(granting.sandbox), []
+        for wish in wanted:
+            if wish.fixed:
+                try:
+                    number = next(self._ports.candidates(wish))
+                except SystemFailure as error:
+                    raise SystemFailure(f"{where}: {error}") from error
+                holds += granting.missing(wish, number)
+                self._enter(granting, wish, number)
+        try:
+            await granting.attempt.do(holds)
+        except OperationFailed as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise SystemFailure(f"{where}: {error}") from error
+        numbers = []
+        for wish in wanted:
+            number = wish.first if wish.fixed else await self._hold(granting, wish)
+            if not wish.fixed:
+                self._enter(granting, wish, number)
+            numbers.append(number)
+        return numbers
+
+    def _enter(self, granting: _Granting, wish: Wish, number: int) -> None:
+        for endpoint, address in granting.carriers(wish):
+            self._ports.add(endpoint, granting.sandbox.name, [PortBinding(wish.port, address, number, wish.sources)])
+
+    async def _hold(self, granting: _Granting, wish: Wish) -> int:
+        """Hold one of several numbers for a wish at all its addresses and return it."""
+        where = _where(granting.sandbox)
         failure: OperationFailed | None = None
         try:
-            for number in self._ports.candidates(wish, preferred_numbers(wish, had)):
-                missing = [address for address in wish.addresses if (wish.port, address, number) not in held]
-                holds = [HoldPort(protocol=wish.port.protocol, address=a, port=number) for a in missing]
+            for number in self._ports.candidates(wish, preferred_numbers(wish, granting.had.of(wish.port))):
+                holds = granting.missing(wish, number)
                 try:
-                    await attempt.do(holds)
+                    await granting.attempt.do(holds)
                 except OperationFailed as error:
                     if error.errno != errno.EADDRINUSE:
                         raise
                     failure = error
-                    await attempt.take_back(holds[: error.done])
+                    await granting.attempt.take_back(holds[: error.done])
                     continue
                 return number
         except SystemFailure as error:
-            raise SystemFailure(f"{_where(sandbox)}: {error}") from error
-        raise SystemFailure(f"{_where(sandbox)}: {failure}") from failure
+            raise SystemFailure(f"{where}: {error}") from error
+        raise SystemFailure(f"{where}: {failure}") from failure
 
 
 def _carrier(gateways: Gateways, address: IPAddress) -> Endpoint:

@@ -150,20 +150,22 @@ class HostPorts:
     ephemeral: range = range(32768, 61000)
     avoided: frozenset[int] = frozenset()
     _holders: dict[_Number, dict[IPAddress, list[Id]]] = field(default_factory=dict)
-    _bindings: dict[Id, tuple[PortBinding, ...]] = field(default_factory=dict)
+    _bindings: dict[Id, list[PortBinding]] = field(default_factory=dict)
     _names: dict[Id, str] = field(default_factory=dict)
     _cursor: int = 0
 
     def put(self, endpoint: Id, holder: str, bindings: Sequence[PortBinding]) -> None:
         """Record the bindings of an endpoint, in place of those it had; `holder` is who messages say has them."""
         self.drop(endpoint)
-        granted = tuple(binding for binding in bindings if binding.host_port)
-        if not granted:
-            return
-        self._bindings[endpoint] = granted
-        self._names[endpoint] = holder
-        for binding in granted:
-            self._holders.setdefault(_number(binding), {}).setdefault(binding.host_ip, []).append(endpoint)
+        self.add(endpoint, holder, bindings)
+
+    def add(self, endpoint: Id, holder: str, bindings: Iterable[PortBinding]) -> None:
+        """Record more bindings of an endpoint, beside those it has."""
+        for binding in bindings:
+            if binding.host_port:
+                self._names[endpoint] = holder
+                self._bindings.setdefault(endpoint, []).append(binding)
+                self._holders.setdefault(_number(binding), {}).setdefault(binding.host_ip, []).append(endpoint)
 
     def drop(self, endpoint: Id) -> None:
         """Forget an endpoint's bindings."""

@@ -133,6 +133,14 @@ class TestCandidates:
             next(ports.candidates(wish(8080)))
         assert str(refusal.value) == "Bind for 0.0.0.0:8080 failed: port is already allocated (to web)"
 
+    def test_bindings_that_are_added_stand_beside_those_that_are_there(self) -> None:
+        ports = HostPorts()
+        ports.put(Id("e1"), "web", [bound(8000)])
+        ports.add(Id("e1"), "web", [bound(8001)])
+        assert list(ports.candidates(wish(8000, 8002))) == [8002]
+        ports.drop(Id("e1"))
+        assert list(ports.candidates(wish(8000, 8002))) == [8000, 8001, 8002]
+
     def test_ipv6_is_written_in_brackets(self) -> None:
         ports = HostPorts()
         ports.put(Id("e1"), "web", [bound(8080, ANY_IPV6)])
