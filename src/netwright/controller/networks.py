@@ -70,7 +70,8 @@ class Networks:
 
     def list(self) -> Sequence[Network]:
         """Return all networks, oldest first."""
-        return tuple(self._state.networks.values())
+        unfinished = self._state.unfinished
+        return tuple(row for row in self._state.networks.values() if row.id not in unfinished)
 
     def get(self, reference: str) -> Network:
         """Return the network that a user means. Raises NotFound, or Ambiguous where several answer to it."""
@@ -114,11 +115,14 @@ class Networks:
             raise Forbidden("cannot create a swarm scoped network when swarm is not active")
         draft = self._draft(request, driver)
         self._refuse_taken(request.name)
+        self._state.unfinished.add(draft.id)
         try:
             network, routes = await self._make(await self._leased(draft, driver), driver)
         except BaseException:
             await to_the_end(self._with.addressing.forget(draft))
             raise
+        finally:
+            self._state.unfinished.discard(draft.id)
         self._with.events.created(network)
         self._with.overlaps.consider(network, routes)
         await self._with.zones.place(network)

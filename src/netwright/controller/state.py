@@ -34,6 +34,8 @@ class State:
         self._named: dict[str, Id] = {}
         self._at_interface: dict[str, Id] = {}
         self._reaching: dict[Id, dict[Id, None]] = {}
+        self.unfinished: set[Id] = set()
+        """Networks that are being made: what they take is taken, but nobody finds them before they stand."""
         self.version = 0
         """Grows with every change: whoever keeps something derived from the rows compares it."""
 
@@ -139,11 +141,10 @@ class State:
 
         Raises NotFound; Ambiguous where several ids begin so.
         """
-        if (found := self.networks.get(Id(reference))) is not None:
-            return found
-        if (named := self._named.get(reference)) is not None:
-            return self.networks[named]
-        matches = [] if not reference or is_id(reference) else self._with_prefix(reference)
+        exact = self.networks.get(Id(reference)) or self.networks.get(self._named.get(reference, Id("")))
+        if exact is not None and exact.id not in self.unfinished:
+            return exact
+        matches = [] if exact is not None or not reference or is_id(reference) else self._with_prefix(reference)
         if not matches:
             raise NotFound(f"network {reference} not found")
         if len(matches) > 1:
@@ -151,7 +152,11 @@ class State:
         return matches[0]
 
     def _with_prefix(self, prefix: str) -> list[Network]:
-        return [network for network in self.networks.values() if network.id.startswith(prefix)]
+        return [
+            network
+            for network in self.networks.values()
+            if network.id.startswith(prefix) and network.id not in self.unfinished
+        ]
 
     def name_taken(self, name: str) -> bool:
         """Tell whether a network has this name."""
