@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from netwright.controller import names as naming
 from netwright.controller.api import Attachment
 from netwright.controller.gateways import Gateways, choose, route_ops
-from netwright.controller.sandboxes import Collaborators, Sandboxes, sysctl_ops
-from netwright.controller.shape import difference
+from netwright.controller.sandboxes import Collaborators, Sandboxes
+from netwright.controller.shape import difference, sysctl_ops
 from netwright.controller.teardown import carry_out_all
 from netwright.dns.zone import Member, View
 from netwright.errors import OperationFailed

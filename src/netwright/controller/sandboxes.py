@@ -30,7 +30,7 @@ from netwright.controller.neighbours import Neighbours
 from netwright.controller.publishing import Publishing
 from netwright.controller.requests import HOST, check_spec, check_together
 from netwright.controller.reservations import Reservations
-from netwright.controller.shape import Change, Means, difference
+from netwright.controller.shape import Change, Means, difference, inheriting, sysctl_ops
 from netwright.controller.state import Row, State
 from netwright.controller.teardown import carry_out_all
 from netwright.controller.together import both
@@ -38,7 +38,7 @@ from netwright.drivers.endpoint_options import interface_name
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, TeardownFailed
 from netwright.firewall.api import Backend
-from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, SetSysctl
+from netwright.host.ops import CreateNamespace, DeleteNamespace, Op
 from netwright.host.protocol import Host, transaction
 from netwright.host.uncancelled import to_the_end
 from netwright.model.names import Id, new_id
@@ -395,19 +395,5 @@ class Sandboxes:
             return await self._step(row, row, before, after)
         kept = {item.endpoint.id for item in after}
         gone = [item.endpoint for item in before if item.endpoint.id not in kept]
-        await self._state.commit(put=[item.endpoint for item in _inheriting(after, gone)], delete=gone)
+        await self._state.commit(put=[item.endpoint for item in inheriting(after, gone)], delete=gone)
         return Change()
-
-
-def sysctl_ops(row: Sandbox, netns: str) -> list[Op]:
-    """Return what sets the sysctls that were asked for a stack."""
-    return [SetSysctl(key=key.replace(".", "/"), value=value, netns=netns) for key, value in row.sysctls.items()]
-
-
-def _inheriting(kept: Sequence[Attachment], gone: Sequence[Endpoint]) -> list[Attachment]:
-    """Return the endpoints of a closed sandbox with the numbers of those that leave: the first remembers them."""
-    if not kept or not gone:
-        return list(kept)
-    first, *others = kept
-    numbers = (*first.endpoint.bindings, *(binding for endpoint in gone for binding in endpoint.bindings))
-    return [replace(first, endpoint=replace(first.endpoint, bindings=numbers)), *others]

@@ -13,9 +13,9 @@ from netwright.controller import names as naming
 from netwright.controller.api import Attachment
 from netwright.drivers.api import Driver
 from netwright.firewall.intent import Intent
-from netwright.host.ops import ForgetFlows, Op, RelayPort, ReleasePort
+from netwright.host.ops import ForgetFlows, Op, RelayPort, ReleasePort, SetSysctl
 from netwright.model.names import Id
-from netwright.model.network import Endpoint
+from netwright.model.network import Endpoint, Sandbox
 from netwright.model.ports import PortBinding, Protocol
 from netwright.publish.allocate import RelayPolicy
 
@@ -156,3 +156,17 @@ def _changed_flows(before: Sequence[Attachment], after: Sequence[Attachment]) ->
         for binding in {**old, **new}
         if binding.port.protocol is Protocol.UDP and old.get(binding) != new.get(binding)
     ]
+
+
+def sysctl_ops(row: Sandbox, netns: str) -> list[Op]:
+    """Return what sets the sysctls that were asked for a stack."""
+    return [SetSysctl(key=key.replace(".", "/"), value=value, netns=netns) for key, value in row.sysctls.items()]
+
+
+def inheriting(kept: Sequence[Attachment], gone: Sequence[Endpoint]) -> list[Attachment]:
+    """Return the endpoints of a closed sandbox with the numbers of those that leave: the first remembers them."""
+    if not kept or not gone:
+        return list(kept)
+    first, *others = kept
+    numbers = (*first.endpoint.bindings, *(binding for endpoint in gone for binding in endpoint.bindings))
+    return [replace(first, endpoint=replace(first.endpoint, bindings=numbers)), *others]
