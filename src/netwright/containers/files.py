@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,10 +121,10 @@ class NetworkFiles:
         names = _names(container)
         kept = [line for line in _read(path).splitlines() if tuple(line.split()[1:]) != names]
         own = map(str, _own_entries(container, attachments))
-        path.write_text("\n".join([*kept, *own]) + "\n")
+        rewrite(path, "\n".join([*kept, *own]) + "\n")
         resolv_conf = Path(self.paths(container.id)[RESOLV_CONF])
         if self._is_embedded(attachments) and _is_untouched(resolv_conf):
-            resolv_conf.write_text(self._resolv_conf(container.host, attachments))
+            rewrite(resolv_conf, self._resolv_conf(container.host, attachments))
             _remember(resolv_conf)
 
 
@@ -135,7 +136,7 @@ def _has_loopback6(host: HostSettings) -> bool:
 
 def _remember(path: Path) -> None:
     """Note what a file was written as, beside it, as Docker does."""
-    _hash_of(path).write_text(_digest(path))
+    rewrite(_hash_of(path), _digest(path))
 
 
 def _is_untouched(path: Path) -> bool:
@@ -163,6 +164,20 @@ def _own_entries(container: Container, attachments: Sequence[Attachment]) -> lis
         if interface is not None
     ]
     return [hosts.Entry(str(address), _names(container)) for address in addresses]
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Give a file another text, if it has not got it: the same file, since containers see it through a mount of it.
+
+    It is never empty in between: whoever reads meanwhile sees the new text, perhaps with the end of a longer old one.
+    (And ext4 flushes a file to the disk that is emptied first.)
+    """
+    if _read(path) == text and path.exists():
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor is no path
+        file.write(text.encode())
+        file.truncate()
 
 
 def _read(path: Path) -> str:
