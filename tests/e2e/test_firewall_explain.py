@@ -53,7 +53,7 @@ def test_it_reads_as_a_sentence_and_names_who_else_decides(engine: Engine) -> No
     assert first == f"from {OUTSIDE4} by wan0 to {HOST4}:8080/tcp"
     assert step == f"  published: leads to {address(engine)} port 80"
     assert decision == "  the port is published"
-    assert end == f"yes: the container gets it at {address(engine)}:80"
+    assert end == f"yes, if nobody noted here drops it: the container gets it at {address(engine)}:80"
     assert any("iptables drops what no rule of FORWARD accepts" in note for note in notes)
     assert any("a rule of the administrator in DOCKER-USER" in note for note in notes)
 

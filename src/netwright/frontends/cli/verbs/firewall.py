@@ -6,9 +6,9 @@ from netwright.frontends.cli.failures import CommandFailed
 from netwright.frontends.cli.rows import JSON
 
 _ENDS = {
-    "container": "yes: the container gets it",
+    "container": "yes{}: the container gets it",
     "host": "this host itself gets it",
-    "out": "yes: it leaves this host",
+    "out": "yes{}: it leaves this host",
     "refused": "no: it is refused",
     "dropped": "no: it is dropped",
 }
@@ -32,8 +32,12 @@ def _explain(call: Call) -> int:
     call.console.line(f"from {text(found, 'From')} {f'by {way}' if way else '(this host)'} to {text(found, 'To')}")
     for step in texts(found, "Steps"):
         call.console.line(f"  {step}")
-    call.console.line(f"{_ENDS.get(text(found, 'Verdict'), text(found, 'Verdict'))} at {text(found, 'ArrivesAt')}")
-    for note in texts(found, "Notes"):
+    notes = texts(found, "Notes")
+    end = _ENDS.get(text(found, "Verdict"), text(found, "Verdict")).format(
+        ", if nobody noted here drops it" if notes else ""
+    )
+    call.console.line(f"{end} at {text(found, 'ArrivesAt')}")
+    for note in notes:
         call.console.line(f"note: {note}")
     return 0
 
