@@ -6,13 +6,12 @@ port of one of our own sockets; a filter in the kernel then keeps the rest of wh
 we start (iptables-restore) are known by the process that the generation names.
 """
 
-import asyncio
-import errno
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from netwright.host.notices import Notice, NoticesMissed, Place, RulesChanged
+from netwright.host.notices import Place, RulesChanged
+from netwright.kernel.feed import Feed
 from netwright.kernel.filter import DROP, JUMP_IF_EQUAL, KEEP, LOAD_WORD, Instruction, attach
 from netwright.kernel.netlink.wire import HEADER, as_text, attributes
 from netwright.kernel.own_processes import OwnProcesses
@@ -37,48 +36,30 @@ _SENDER = 12
 """The offset of the sender's port in struct nlmsghdr."""
 BUFFER = 8 << 20
 """Bytes that may wait: a rebuilt table of 20,000 elements overflows the usual buffer in one go."""
-_DATAGRAM = 1 << 16
-_TURN = 64
 
 
-class RulesetFeed:
+class RulesetFeed(Feed):
     """Tells when somebody else changes nftables or iptables in the engine's own network namespace."""
 
     def __init__(self, own: OwnProcesses, *, buffer: int = BUFFER) -> None:
+        super().__init__()
         self._own_processes = own
         self._buffer = buffer
         self._own_ports: frozenset[int] = frozenset()
-        self._socket: socket.socket | None = None
-        self._tell: Callable[[Notice], None] = lambda _: None
         self._touched: set[Place] = set()
 
-    def start(self, tell: Callable[[Notice], None]) -> None:
-        """Have a function called with all that happens from now on, within the running event loop."""
-        self._tell = tell
-        self._socket = _open(self._buffer)
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read, self._socket)
+    def _open(self) -> socket.socket:
+        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        news = socket.socket(socket.AF_NETLINK, kind, _NETLINK_NETFILTER)
+        news.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, self._buffer)
+        news.bind((0, 0))
+        news.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, _NFNLGRP_NFTABLES)
+        return news
 
-    def close(self) -> None:
-        """Hear no more; content when repeated."""
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
-
-    def _read(self, news: socket.socket) -> None:
-        for _ in range(_TURN):
-            try:
-                datagram = news.recv(_DATAGRAM)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
-                # The kernel had more to tell than the socket holds, and says so once.
-                self._touched.clear()
-                self._tell(NoticesMissed())
-                continue
-            self._take(datagram, news)
+    def _miss(self) -> None:
+        # The end of a transaction that was told in part may be among what is lost.
+        self._touched.clear()
+        super()._miss()
 
     def _take(self, datagram: bytes, news: socket.socket) -> None:
         for kind, sender, body in _messages(datagram):
@@ -106,15 +87,6 @@ class RulesetFeed:
         self._own_ports = known
         attach(news, _without(known))
         return True
-
-
-def _open(buffer: int) -> socket.socket:
-    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    news = socket.socket(socket.AF_NETLINK, kind, _NETLINK_NETFILTER)
-    news.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer)
-    news.bind((0, 0))
-    news.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, _NFNLGRP_NFTABLES)
-    return news
 
 
 def _messages(datagram: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -5,21 +5,19 @@ news of links (an attached endpoint makes several) are of no interest here: a fi
 anybody is woken.
 """
 
-import asyncio
-import errno
 import socket
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from netwright.host.notices import (
     AddressVanished,
     ForwardingOff,
     LinkDown,
     Notice,
-    NoticesMissed,
     RouteAppeared,
     RouteVanished,
 )
+from netwright.kernel.feed import Feed
 from netwright.kernel.filter import DROP, JUMP_IF_ANY, JUMP_IF_EQUAL, KEEP, LOAD_HALF, LOAD_WORD, Instruction, attach
 from netwright.kernel.links import is_parked
 from netwright.kernel.netlink import messages as rt
@@ -33,9 +31,6 @@ _IFADDR = struct.Struct("=BBBBI")
 _NETCONF_HEADER = 4
 _NETCONFA_IFINDEX, _NETCONFA_FORWARDING = 1, 2
 _ALL_LINKS = 0xFFFFFFFF
-_DATAGRAM = 1 << 16
-_TURN = 64
-"""How many messages are read before the event loop gets its turn again."""
 
 # Offsets into struct nlmsghdr and the struct ifinfomsg behind it; both hold numbers in the host's byte order.
 _TYPE, _FLAGS = 4, HEADER.size + 8
@@ -52,47 +47,18 @@ _FILTER = (
 """Routes, links and addresses that go, forwarding, and links that are not up."""
 
 
-class StackFeed:
+class StackFeed(Feed):
     """Tells what happens to the stack of the engine's own network namespace."""
 
-    def __init__(self) -> None:
-        self._socket: socket.socket | None = None
-        self._tell: Callable[[Notice], None] = lambda _: None
+    def _open(self) -> socket.socket:
+        news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        attach(news, _FILTER)
+        news.bind((0, sum(1 << group - 1 for group in _GROUPS)))
+        return news
 
-    def start(self, tell: Callable[[Notice], None]) -> None:
-        """Have a function called with all that happens from now on, within the running event loop."""
-        self._tell = tell
-        self._socket = _open()
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read, self._socket)
-
-    def close(self) -> None:
-        """Hear no more; content when repeated."""
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
-
-    def _read(self, news: socket.socket) -> None:
-        for _ in range(_TURN):
-            try:
-                datagram = news.recv(_DATAGRAM)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
-                # The kernel had more to tell than the socket holds, and says so once.
-                self._tell(NoticesMissed())
-                continue
-            for notice in read_notices(datagram):
-                self._tell(notice)
-
-
-def _open() -> socket.socket:
-    news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-    attach(news, _FILTER)
-    news.bind((0, sum(1 << group - 1 for group in _GROUPS)))
-    return news
+    def _take(self, datagram: bytes, news: socket.socket) -> None:  # noqa: ARG002 - nothing more is asked of it
+        for notice in read_notices(datagram):
+            self._tell(notice)
 
 
 def read_notices(datagram: bytes) -> Iterator[Notice]:
