@@ -122,6 +122,13 @@ _ALONE = ("unshare", "-n", "-m", "--propagation", "private", "sh", "-c", 'ip lin
 """What runs a command in network and mount namespaces of its own."""
 
 
+def _remove_containers(engine: Engine) -> None:
+    """Remove all containers: those of netwright live on without their engine."""
+    _, listed = engine.connection().call("GET", "/containers/json?all=1")
+    for container in json.loads(listed):
+        engine.connection().call("DELETE", f"/containers/{container['Id']}?force=1")
+
+
 @contextlib.contextmanager
 def engine(name: str, *flags: str) -> Iterator[Engine]:
     """Run an engine in namespaces of its own for the time of the block."""
@@ -138,7 +145,11 @@ def engine(name: str, *flags: str) -> Iterator[Engine]:
         )
     try:
         ready = _wait_ready(process, f"{folder}/engine.sock", log)
-        yield Engine(name, process, f"{folder}/engine.sock", ready, folder)
+        running = Engine(name, process, f"{folder}/engine.sock", ready, folder)
+        try:
+            yield running
+        finally:
+            _remove_containers(running)
     finally:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
