@@ -5,6 +5,7 @@ import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from machine import Engine, Machine
@@ -82,10 +83,20 @@ def engine(running: Engine) -> Iterator[Engine]:
     yield running
     running.remove_everything()
 
-    assert footprint(running) == before
+    assert changes(footprint(running), before) == {}
 
 
-def footprint(engine: Engine) -> dict[str, object]:
+def changes(now: dict[str, list[Any]], before: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return what differs between two footprints, each with a sign before it: + for what came, - for what went."""
+    return {
+        kind: [f"+ {one}" for one in now[kind] if one not in before[kind]]
+        + [f"- {one}" for one in before[kind] if one not in now[kind]]
+        for kind in now
+        if now[kind] != before[kind]
+    }
+
+
+def footprint(engine: Engine) -> dict[str, list[Any]]:
     """Return what an engine has on its machine: links, namespaces, mounts, rules of ports and endpoints."""
     host = engine.machine.host
     links = host.run("ip", "-o", "link", "show").stdout

@@ -220,11 +220,19 @@ class Engine:
         _, containers = self.call("GET", "/containers/json?all=1")
         assert isinstance(containers, list)
         for container in containers:
-            self.call("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+            self.remove_container(container["Id"])
         _, networks = self.call("GET", "/networks?filters=%7B%22type%22%3A%5B%22custom%22%5D%7D")
         assert isinstance(networks, list)
         for network in networks:
-            self.call("DELETE", f"/networks/{network['Id']}")
+            status, answer = self.call("DELETE", f"/networks/{network['Id']}")
+            assert status == 204, answer
+
+    def remove_container(self, ident: str) -> None:
+        """Remove a container, and wait where it is just being removed: one that ran with --rm sees to that itself."""
+        status, answer = self.call("DELETE", f"/containers/{ident}?force=1&v=1")
+        if status == 409:
+            status, answer = self.call("POST", f"/containers/{ident}/wait?condition=removed")
+        assert status in {200, 204, 404}, answer
 
     def close(self) -> None:
         """Stop the daemon and what lives on of it."""

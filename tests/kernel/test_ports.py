@@ -1,6 +1,5 @@
 """Held ports: bound for good, refused at once, and there again after the death of engine or keeper."""
 
-import contextlib
 import errno
 import os
 import select
@@ -52,7 +51,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def ports(root: Path) -> Iterator[Ports]:
-    with contextlib.closing(Ports(str(root))) as ports:
+    with Ports(str(root)) as ports:
         yield ports
 
 
@@ -193,7 +192,7 @@ def test_ports_stay_held_when_the_engine_is_killed(root: Path) -> None:
     engine = subprocess.run([sys.executable, "-c", script, str(root)], check=False)
     assert engine.returncode == -signal.SIGKILL
     assert not can_bind(TCP, "0.0.0.0", 8080)
-    with contextlib.closing(Ports(str(root))) as ports:
+    with Ports(str(root)) as ports:
         assert set(ports.held()) == {
             HeldPort(protocol=TCP, address=ANY4, port=8080),
             HeldPort(protocol=UDP, address=ANY6, port=8080),
@@ -245,7 +244,7 @@ def test_a_keeper_of_another_version_is_replaced_and_its_connections_live_on(
 ) -> None:
     with socket.create_server(("127.0.0.1", 9000)) as container:
         container.settimeout(PATIENCE)
-        with contextlib.closing(Ports(str(root))) as former:
+        with Ports(str(root)) as former:
             former.hold(UDP, ANY4, 8080)
             former.hold(TCP, ANY4, 8080)
             former.relay(TCP, ANY4, 8080, LOOPBACK4, 9000)
@@ -254,7 +253,7 @@ def test_a_keeper_of_another_version_is_replaced_and_its_connections_live_on(
         served, _ = container.accept()
 
         monkeypatch.setattr(KeeperClient, "VERSION", KeeperClient.VERSION + 1)
-        with contextlib.closing(Ports(str(root))) as ports:
+        with Ports(str(root)) as ports:
             assert len(ports.held()) == 2
             assert not can_bind(UDP, "0.0.0.0", 8080)
             client.sendall(b"question")
@@ -282,7 +281,7 @@ def test_several_threads_may_hold_at_once(ports: Ports) -> None:
 
 def test_an_engine_that_was_replaced_can_do_no_harm(ports: Ports, root: Path) -> None:
     ports.hold(TCP, ANY4, 8080)
-    with contextlib.closing(Ports(str(root))) as later:
+    with Ports(str(root)) as later:
         assert len(later.held()) == 1
         for _ in range(2):
             with pytest.raises(OperationFailed, match="another engine has taken over the ports"):

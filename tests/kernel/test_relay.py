@@ -213,12 +213,12 @@ def test_a_port_can_be_relayed_again_beside_the_remains_of_its_connections(ports
 
 def test_connections_live_through_a_restart_of_the_engine(root: Path) -> None:
     with tcp_container(LOOPBACK4, echo) as port, contextlib.ExitStack() as stack:
-        with contextlib.closing(Ports(str(root))) as former:
+        with Ports(str(root)) as former:
             relay_tcp(former, LOOPBACK4, LOOPBACK4, port)
             client = stack.enter_context(connected())
         client.sendall(b"still there?")
         assert client.recv(100) == b"still there?"
-        with contextlib.closing(Ports(str(root))) as ports:
+        with Ports(str(root)) as ports:
             assert len(ports.held()) == 1
             ports.relay(TCP, ANY4, 8080, LOOPBACK4, port)
             client.sendall(b"and now?")

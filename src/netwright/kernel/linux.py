@@ -142,7 +142,7 @@ class LinuxHost:
         self._slow.shutdown()
         for worker in self._workers:
             worker.close()
-        self._ports.close()
+        self._ports.leave()
         self._names.leave()
 
     def _run(self, batch: tuple[ops.Op, ...]) -> None:

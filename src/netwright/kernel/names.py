@@ -5,27 +5,21 @@ through any restart of the engine. What was told to the resolver is kept here as
 by another that knows as much.
 """
 
-import contextlib
 import logging
 import os
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from netwright.dns.explain import Explanation
 from netwright.dns.zone import Member, View, Zone
 from netwright.errors import OperationFailed
 from netwright.host.queries import NameCounts
 from netwright.kernel import netns, redirect
-from netwright.kernel.companion.client import Gone
+from netwright.kernel.companion.tending import Tending
 from netwright.kernel.nft import Nft
 from netwright.kernel.resolver.client import ResolverClient
-
-T = TypeVar("T")
 
 _BACKLOG = 256
 _QUEUE = 1 << 21
@@ -45,27 +39,21 @@ table ip netwright-dns {{
 }}
 """
 
-PAUSE = 1.0
-"""Seconds after one resolver was replaced in which the next that dies is not, until something is asked of it."""
-
 log = logging.getLogger(__name__)
 
 
-class Names:
+class Names(Tending[ResolverClient]):
     """The sandboxes that are served, and what they see. Blocks; for worker threads, any of them.
 
     Sandboxes are named by the paths of their namespaces. All methods raise OperationFailed.
     """
 
+    LOSS = "names may no longer be answered"
+
     def __init__(self, exec_root: str) -> None:
-        self._directory = Path(exec_root)
-        self._lock = threading.Lock()
-        self._client: ResolverClient | None = None
-        self._watcher: threading.Thread | None = None
-        self._mended = -PAUSE
+        super().__init__(ResolverClient, exec_root)
         self._zone = Zone()
         """What the resolver knows; its views are keyed by path."""
-        self._closed = False
 
     def open(self, path: str, view: View, *, namespace: int, home: int) -> None:
         """Answer port 53 in a namespace, in place of what did so before."""
@@ -130,60 +118,12 @@ class Names:
                 return ()
             return tuple(_counts(line, directory) for line in self._ask(ResolverClient.counts))
 
-    def leave(self) -> None:
-        """Leave the resolver to itself: it ends where it serves nobody."""
-        with self._lock:
-            self._closed = True
-            if self._client is not None:
-                self._client.hang_up()
-        if self._watcher is not None:
-            self._watcher.join()
-
-    def _ask(self, request: Callable[[ResolverClient], T]) -> T:
-        """Put a request to the resolver; to another, where the one that was there turns out to be gone."""
-        try:
-            return request(self._client or self._start())
-        except Gone as error:
-            log.error("%s: starting another", error.strerror)
-        self._client = None
-        try:
-            return request(self._start())
-        except Gone as error:
-            raise OperationFailed(f"{error.strerror}, and so has the next") from error
-
-    def _connect(self) -> bool:
-        """Find the resolver that runs; tell whether there is one."""
-        if self._client is not None:
-            return True
-        found = ResolverClient.find(self._directory)
-        if found is None:
-            return False
-        if found.version != ResolverClient.VERSION:
-            found = self._replace(found)
-        self._adopt(found)
-        return True
-
-    def _start(self) -> ResolverClient:
-        """Return a connection to the resolver that runs, or to a new one that serves what the last one served."""
-        if not self._connect():
-            resolver = ResolverClient.start(self._directory)
-            self._adopt(resolver)
-            _tell(resolver, self._zone)
-            for path, view in self._zone.views.items():
-                try:
-                    _serve_again(resolver, path, view)
-                except OperationFailed as failure:
-                    log.error("names are no longer answered in %s: %s", path, failure)
-        assert self._client is not None
-        return self._client
-
-    def _replace(self, old: ResolverClient) -> ResolverClient:
+    def _take_over(self, old: ResolverClient) -> ResolverClient:
         """Have a resolver of another version hand everything to a new one.
 
         The sockets stay the same, so what arrives in between waits in them. The new one knows no name yet: it is told
         all of them by `replace`, which the start of an engine calls, and answers from then on.
         """
-        log.info("the resolver (process %d) is of version %d: replacing it", old.pid, old.version)
         new: ResolverClient | None = None
         copies = {key: old.get(key) for key in old.served()}
         try:
@@ -199,47 +139,24 @@ class Names:
                     os.close(descriptor)
         return new
 
-    def _adopt(self, resolver: ResolverClient) -> None:
-        self._client = resolver
+    def _fill(self, new: ResolverClient) -> None:
+        _tell(new, self._zone)
+        for path, view in self._zone.views.items():
+            try:
+                _serve_again(new, path, view)
+            except OperationFailed as failure:
+                log.error("names are no longer answered in %s: %s", path, failure)
+
+    def _probe(self, companion: ResolverClient) -> object:
+        return companion.served()
+
+    def _listen(self, companion: ResolverClient) -> int:
         heard, said = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            resolver.listen(said)
+            companion.listen(said)
         finally:
             os.close(said)
-        arguments = (resolver, heard)
-        self._watcher = threading.Thread(target=self._watch, args=arguments, name="resolver-watch", daemon=True)
-        self._watcher.start()
-
-    def _watch(self, resolver: ResolverClient, heard: int) -> None:
-        """Log what a resolver has to say until its end, and have another one answer then."""
-        while not resolver.wait(heard):
-            _log_what_is_in(heard)
-        _log_what_is_in(heard)
-        os.close(heard)
-        with self._lock:
-            try:
-                if self._client is resolver and not self._closed:
-                    self._mend()
-            except OperationFailed as failure:
-                log.error("names may no longer be answered: %s", failure)
-            finally:
-                resolver.close()
-
-    def _mend(self) -> None:
-        now = time.monotonic()
-        if now - self._mended < PAUSE:
-            log.error("one resolver ends after the other; another is started when it is needed")
-            self._client = None
-        else:
-            self._mended = now
-            self._ask(ResolverClient.served)
-
-
-def _log_what_is_in(pipe: int) -> None:
-    """Log the lines that lie in a pipe; content where there are none."""
-    with contextlib.suppress(BlockingIOError):
-        for line in os.read(pipe, 1 << 16).decode(errors="replace").splitlines():
-            log.warning("%s", line)
+        return heard
 
 
 def _counts(line: str, directory: str) -> NameCounts:

@@ -9,22 +9,16 @@ that no datagram lies there for whoever is relayed to later.
 import logging
 import os
 import socket
-import threading
-import time
 from collections.abc import Callable
 from ipaddress import ip_address
-from pathlib import Path
-from typing import TypeVar
 
 from netwright.errors import OperationFailed
 from netwright.host.queries import HeldPort
-from netwright.kernel.companion.client import Gone
+from netwright.kernel.companion.tending import Tending
 from netwright.kernel.filter import DROP, attach
 from netwright.kernel.keeper.client import KeeperClient, Target
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
-
-T = TypeVar("T")
 
 _KINDS = {
     Protocol.TCP: (socket.SOCK_STREAM, socket.IPPROTO_TCP),
@@ -33,27 +27,21 @@ _KINDS = {
 }
 _PREFIX = "port/"
 
-PAUSE = 1.0
-"""Seconds after one keeper was replaced in which the next that dies is not, until something is asked of it."""
-
 log = logging.getLogger(__name__)
 
 
-class Ports:
+class Ports(Tending[KeeperClient]):
     """The ports that are held for this engine. Blocks; for worker threads, any of them.
 
     A keeper that dies is noticed at once: another is started, and holds and relays again what this engine has asked for
     or found. All methods raise OperationFailed.
     """
 
+    LOSS = "published ports may no longer be held"
+
     def __init__(self, exec_root: str) -> None:
-        self._directory = Path(exec_root)
-        self._lock = threading.Lock()
-        self._client: KeeperClient | None = None
-        self._watcher: threading.Thread | None = None
-        self._mended = -PAUSE
+        super().__init__(KeeperClient, exec_root)
         self._wanted: dict[str, Target | None] = {}
-        self._closed = False
 
     def hold(self, protocol: Protocol, address: IPAddress, port: int) -> None:
         """Bind a port and have it kept. Fails with EADDRINUSE where somebody has it, with EMFILE where no more fit."""
@@ -84,60 +72,15 @@ class Ports:
                 return ()
             return tuple(_port_of(name) for name in self._ask(KeeperClient.held) if name.startswith(_PREFIX))
 
-    def close(self) -> None:
-        """Leave the keeper to itself: it ends where it holds nothing."""
-        with self._lock:
-            self._closed = True
-            if self._client is not None:
-                self._client.hang_up()
-        if self._watcher is not None:
-            self._watcher.join()
+    def _found(self, companion: KeeperClient) -> None:
+        self._wanted.update({name: to for name, to in companion.held().items() if name.startswith(_PREFIX)})
 
-    def _ask(self, request: Callable[[KeeperClient], T]) -> T:
-        """Put a request to the keeper; to another, where the one that was there turns out to be gone."""
-        try:
-            return request(self._client or self._start())
-        except Gone as error:
-            log.error("%s: starting another", error.strerror)
-        self._client = None
-        try:
-            return request(self._start())
-        except Gone as error:
-            raise OperationFailed(f"{error.strerror}, and so has the next") from error
-
-    def _connect(self) -> bool:
-        """Find the keeper that runs; tell whether there is one. What it holds is then ours to hold again."""
-        if self._client is not None:
-            return True
-        found = KeeperClient.find(self._directory)
-        if found is None:
-            return False
-        if found.version != KeeperClient.VERSION:
-            found = self._replace(found)
-        self._wanted.update({name: to for name, to in found.held().items() if name.startswith(_PREFIX)})
-        self._adopt(found)
-        return True
-
-    def _start(self) -> KeeperClient:
-        """Return a connection to the keeper that runs, or to a new one that holds what the last one held."""
-        if not self._connect():
-            keeper = KeeperClient.start(self._directory)
-            self._adopt(keeper)
-            for name, target in self._wanted.items():
-                try:
-                    _hold_again(keeper, name, target)
-                except OperationFailed as failure:
-                    log.error("a published port is no longer held: %s", failure)
-        assert self._client is not None
-        return self._client
-
-    def _replace(self, old: KeeperClient) -> KeeperClient:
+    def _take_over(self, old: KeeperClient) -> KeeperClient:
         """Hand everything from a keeper of another version to a new one.
 
         In between this process holds it. Were it to die, the ports would be free, and its next start would hold them
         again; two keepers that hold one port never both outlive it.
         """
-        log.info("the keeper (process %d) is of version %d: replacing it", old.pid, old.version)
         copies = {name: (old.get(name), target) for name, target in old.held().items()}
         try:
             old.retire()
@@ -152,31 +95,15 @@ class Ports:
                 os.close(descriptor)
         return new
 
-    def _adopt(self, keeper: KeeperClient) -> None:
-        self._client = keeper
-        self._watcher = threading.Thread(target=self._watch, args=(keeper,), name="keeper-watch", daemon=True)
-        self._watcher.start()
-
-    def _watch(self, keeper: KeeperClient) -> None:
-        """Wait for the end of a keeper, and have another one hold the ports before somebody else takes them."""
-        keeper.wait()
-        with self._lock:
+    def _fill(self, new: KeeperClient) -> None:
+        for name, target in self._wanted.items():
             try:
-                if self._client is keeper and not self._closed:
-                    self._mend()
+                _hold_again(new, name, target)
             except OperationFailed as failure:
-                log.error("published ports may no longer be held: %s", failure)
-            finally:
-                keeper.close()
+                log.error("a published port is no longer held: %s", failure)
 
-    def _mend(self) -> None:
-        now = time.monotonic()
-        if now - self._mended < PAUSE:
-            log.error("one keeper ends after the other; another is started when it is needed")
-            self._client = None
-        else:
-            self._mended = now
-            self._ask(KeeperClient.held)
+    def _probe(self, companion: KeeperClient) -> object:
+        return companion.held()
 
 
 def _hold_again(keeper: KeeperClient, name: str, target: Target | None) -> None:
