@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,8 @@ import pytest
 from tests.kernel.firewall_lab import namespace
 from tests.kernel.names_lab import PATIENCE, SEES, Sandbox, member, server, told
 
-from netwright.dns.zone import Joined, View
+from netwright.dns.zone import Joined, Member, View
+from netwright.host import ops
 from netwright.kernel import names as names_module
 from netwright.kernel import redirect
 from netwright.kernel.names import Names
@@ -49,6 +50,10 @@ def root(tmp_path: Path) -> Iterator[Path]:
             await_end(pidfd)
 
 
+def publish(names: Names, members: Sequence[Member]) -> None:
+    assert names.change([ops.PublishNames(member=one) for one in members]) == {}
+
+
 @pytest.fixture
 def names(root: Path) -> Iterator[Names]:
     names = Names(str(root))
@@ -66,7 +71,7 @@ def sandbox(root: Path) -> Iterator[Sandbox]:
 def box(sandbox: Sandbox, names: Names) -> Sandbox:
     """Give a sandbox that is served and knows `web`."""
     sandbox.serve(names)
-    names.add([member("web", "web")])
+    publish(names, [member("web", "web")])
     return sandbox
 
 
@@ -94,7 +99,7 @@ def by_stream(sandbox: Sandbox, *asked: str) -> list[Any]:
 
 
 def test_names_are_answered_by_udp_and_tcp(box: Sandbox, names: Names) -> None:
-    names.add([member("db", "db", addresses=("10.0.0.2",))])
+    publish(names, [member("db", "db", addresses=("10.0.0.2",))])
     assert told(box.ask("web")) == ["10.0.0.1"]
     assert told(box.ask("web.one")) == ["10.0.0.1"]
     assert told(box.ask("web", "AAAA")) == []
@@ -116,7 +121,7 @@ def test_answers_come_from_the_address_and_port_that_were_asked(box: Sandbox) ->
 
 
 def test_several_addresses_come_in_changing_order_and_are_cut_to_fit(box: Sandbox, names: Names) -> None:
-    names.add([member(f"m{n}", f"m{n}", "many", addresses=(f"10.1.0.{n}",)) for n in range(1, 61)])
+    publish(names, [member(f"m{n}", f"m{n}", "many", addresses=(f"10.1.0.{n}",)) for n in range(1, 61)])
     cut = box.ask("many")
     assert cut.flags & dns_flags.TC
     assert len(cut.to_wire()) <= 512
@@ -128,9 +133,9 @@ def test_several_addresses_come_in_changing_order_and_are_cut_to_fit(box: Sandbo
 
 def test_a_name_is_known_and_unknown_at_once(box: Sandbox, names: Names) -> None:
     assert box.ask("late").rcode() == dns_rcode.SERVFAIL
-    names.add([member("late", "late")])
+    publish(names, [member("late", "late")])
     assert told(box.ask("late")) == ["10.0.0.1"]
-    names.remove("net", "late")
+    names.change([ops.WithdrawNames(member=member("late", "late"))])
     assert box.ask("late").rcode() == dns_rcode.SERVFAIL
 
 
@@ -167,7 +172,7 @@ def test_a_kernel_without_sk_lookup_gets_rules(sandbox: Sandbox, names: Names, m
 
     monkeypatch.setattr(redirect, "attach", refuse)
     sandbox.serve(names)
-    names.add([member("web", "web")])
+    publish(names, [member("web", "web")])
     assert told(sandbox.ask("web")) == ["10.0.0.1"]
     assert told(by_stream(sandbox, "web")[0]) == ["10.0.0.1"]
     sandbox.serve(names)
@@ -246,7 +251,7 @@ def test_a_name_of_two_networks_is_said_once_in_the_log(
 ) -> None:
     both = replace(SEES, networks=(*SEES.networks, Joined(id="other", name="two")), title="asker")
     sandbox.serve(names, both)
-    names.add([member("a", "web"), replace(member("b", "web", addresses=("10.0.0.2",)), network="other")])
+    publish(names, [member("a", "web"), replace(member("b", "web", addresses=("10.0.0.2",)), network="other")])
     for _ in range(3):
         assert told(sandbox.ask("web")) == ["10.0.0.1"]
     assert told(sandbox.ask("web.two")) == ["10.0.0.2"]

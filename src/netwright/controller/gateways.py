@@ -38,12 +38,15 @@ def choose(attachments: Sequence[Attachment]) -> Gateways:
 
 def _rank(attachment: Attachment) -> tuple[int, bool, int, str]:
     endpoint, network = attachment.endpoint, attachment.network
-    offered = sum(gateway_of(endpoint, version) is not None for version in (4, 6))
+    offered = (endpoint.gateway4 is not None) + (endpoint.gateway6 is not None)
     return (-endpoint.spec.gateway_priority, network.internal, -offered, network.name)
 
 
 def _first(ranked: Sequence[Attachment], version: int) -> Attachment | None:
-    return next((item for item in ranked if gateway_of(item.endpoint, version) is not None), None)
+    for item in ranked:
+        if gateway_of(item.endpoint, version) is not None:
+            return item
+    return None
 
 
 def route_ops(before: Gateways, after: Gateways, netns: str) -> list[Op]:

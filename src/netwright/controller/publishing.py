@@ -100,8 +100,10 @@ class Publishing:
         A sandbox that is open keeps its numbers, whichever endpoints come and go; a closed one gets those that it had,
         where they are free. Raises SystemFailure in Docker's words; then the transaction takes the sockets back.
         """
+        if not sandbox.ports and not sandbox.publish_all and not any(_granted(before)) and not any(_granted(after)):
+            return list(after)
         gateways = choose(after)
-        had = _Had([binding for item in before for binding in item.endpoint.bindings], kept=sandbox.open)
+        had = _Had(list(_granted(before)), kept=sandbox.open)
         granted: dict[Id, list[PortBinding]] = {item.endpoint.id: [] for item in after}
         for item in (*before, *after):
             self._ports.drop(item.endpoint.id)
@@ -207,6 +209,11 @@ class Publishing:
         except SystemFailure as error:
             raise SystemFailure(f"{where}: {error}") from error
         raise SystemFailure(f"{where}: {failure}") from failure
+
+
+def _granted(shape: Sequence[Attachment]) -> Iterator[PortBinding]:
+    """Yield the bindings of all endpoints of a shape."""
+    return (binding for item in shape for binding in item.endpoint.bindings)
 
 
 def _carrier(gateways: Gateways, address: IPAddress) -> Endpoint:

@@ -182,7 +182,7 @@ class Sandboxes:
                     wish = replace(becomes, open=row.open)
                     granted = await self._with.publishing.grant(attempt, wish, before or after, after)
                     change = await self._difference(before, granted, self.path(row.id))
-                    rows: list[Row] = [becomes, *(item.endpoint for item in granted)]
+                    rows = self._changed([becomes, *(item.endpoint for item in granted)])
                     links = self._with.firewall.links
                     old, new = links.of(row, before), links.of(becomes, granted)
                     rules = firewall.change(add=[*change.add, *new], remove=[*change.remove, *old])
@@ -195,6 +195,10 @@ class Sandboxes:
                 await to_the_end(self._go_back(row, list(known.values()), added))
                 raise
         return change
+
+    def _changed(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return the rows that are not the very ones that are known."""
+        return [row for row in rows if self._state.find(row) is not row]
 
     async def _difference(self, before: Sequence[Attachment], after: Sequence[Attachment], netns: str) -> Change:
         """Return what leads from one shape to another, on the wires of the host too."""
@@ -323,8 +327,7 @@ class Sandboxes:
                 change = await self._reshape(row, before, [*before, added])
             if row.open:
                 self._with.events.connected(added)
-            for failure in await to_the_end(carry_out_all(self._with.host, change.released)):
-                log.error("%s has joined %s, but still holds a port that it gave up: %s", row.name, network, failure)
+            await self._let_go(row, change.released)
             return added
 
     def _check_joinable(self, row: Sandbox, network: Network) -> None:
@@ -386,8 +389,13 @@ class Sandboxes:
             return
         before = self.attachments(row.id)
         change = await self._step(row, becomes, before, before)
-        for failure in await to_the_end(carry_out_all(self._with.host, change.released)):
-            log.error("%s still holds a port that it gave up: %s", row.name, failure)
+        await self._let_go(row, change.released)
+
+    async def _let_go(self, row: Sandbox, ports: Sequence[Op]) -> None:
+        """Release the ports of the host that a change has given up: it stands, whatever comes of this."""
+        if ports:
+            for failure in await to_the_end(carry_out_all(self._with.host, ports)):
+                log.error("%s still holds a port that it gave up: %s", row.name, failure)
 
     async def _reshape(self, row: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment]) -> Change:
         """Step from one shape to another: rows, and the machine where the stack is open."""

@@ -24,8 +24,8 @@ from netwright.publish.allocate import RelayPolicy
 class Change:
     """What leads from one shape to another. The firewall's part goes first, so that nothing is up before its guard.
 
-    `add` and `remove` are all intents of the new shape and of the old: what both want the backend leaves alone, since
-    two intents may want one and the same rule.
+    `add` and `remove` are all intents of the endpoints that differ: what both want the backend leaves alone, since two
+    intents of one endpoint may want one and the same rule. No two endpoints do.
 
     `detached` and `released` are what is left over of the old shape. They come last, because they cannot be taken back:
     when they are done the new shape stands.
@@ -62,8 +62,8 @@ def difference(
     old = {item.endpoint.id: item for item in before}
     new = {item.endpoint.id: item for item in after}
     return Change(
-        add=_intents(drivers, after),
-        remove=_intents(drivers, before),
+        add=_intents(drivers, _differing(after, old)),
+        remove=_intents(drivers, _differing(before, new)),
         links=(
             *_attached(drivers, old, new, netns),
             *gateways.route_ops(gateways.choose(before), gateways.choose(after), netns),
@@ -74,6 +74,16 @@ def difference(
         released=tuple(_released(before, after)),
         names=naming.difference(before, after, netns, means.names()),
     )
+
+
+def _differing(shape: Sequence[Attachment], other: Mapping[Id, Attachment]) -> list[Attachment]:
+    """Return the endpoints of which the other shape has another row, or none: equal rows may differ in sources."""
+    found = []
+    for item in shape:
+        there = other.get(item.endpoint.id)
+        if there is None or there.endpoint is not item.endpoint:
+            found.append(item)
+    return found
 
 
 def _intents(drivers: Mapping[str, Driver], shape: Sequence[Attachment]) -> tuple[Intent, ...]:

@@ -51,7 +51,7 @@ class State:
     def commit(self, *, put: Iterable[Row] = (), delete: Iterable[Row] = ()) -> Awaitable[None]:
         """Write and delete rows, all or none: in memory when this returns, on disk when that has been awaited."""
         put, delete = tuple(put), tuple(delete)
-        before = {row.id: self._find(row) for row in (*put, *delete)}
+        before = {row.id: self.find(row) for row in (*put, *delete)}
         for row in put:
             self._apply(row)
         for row in delete:
@@ -80,7 +80,8 @@ class State:
             if old is not None:
                 self._apply(old)
 
-    def _find(self, row: Row) -> Row | None:
+    def find(self, row: Row) -> Row | None:
+        """Return what is known now of what a row is about."""
         match row:
             case Network():
                 return self.networks.get(row.id)

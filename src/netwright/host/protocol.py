@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Host(Protocol):
     """A machine."""
 
-    async def do(self, ops: Sequence[Op]) -> None:
+    def do(self, ops: Sequence[Op]) -> Awaitable[None]:
         """Carry out operations in order, as one batch.
 
         Raises OperationFailed at the first that fails; its `done` counts those before it, which stay done.
@@ -38,20 +38,29 @@ class Transaction:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._inverses: list[Op] = []
+        self._under_way: dict[asyncio.Future[None], Sequence[Op]] = {}
 
-    async def do(self, ops: Sequence[Op]) -> None:
-        """Carry out operations; they are remembered even where the caller is cancelled in between."""
-        if not ops:
-            return
+    def do(self, ops: Sequence[Op]) -> Awaitable[None]:
+        """Carry out operations, from now on; they are remembered even where the caller is cancelled in between."""
         work = asyncio.ensure_future(self._host.do(ops))
+        self._under_way[work] = ops
+        return self._settled(work)
+
+    async def _settled(self, work: "asyncio.Future[None]") -> None:
         # The batch runs on in its thread whatever comes: not waited for, its effects would be unknown and would stay.
         cancellation = await outlasted(work)
+        self._remember(work)
         failure = work.exception()
-        self._remember(ops, failure.done if isinstance(failure, OperationFailed) else len(ops))
         if cancellation is not None:
             raise cancellation from failure
         if failure is not None:
             raise failure
+
+    def _remember(self, work: "asyncio.Future[None]") -> None:
+        """Note what takes back what was done."""
+        ops, failure = self._under_way.pop(work), work.exception()
+        done = failure.done if isinstance(failure, OperationFailed) else len(ops)
+        self._inverses.extend(back for op in ops[:done] if (back := op.inverse()) is not None)
 
     async def ask(self, query: Query[T]) -> T:
         """Answer a question."""
@@ -64,12 +73,12 @@ class Transaction:
                 await self._host.do([back])
                 self._inverses.remove(back)
 
-    def _remember(self, ops: Sequence[Op], done: int) -> None:
-        self._inverses.extend(back for op in ops[:done] if (back := op.inverse()) is not None)
-
     async def roll_back(self) -> list[str]:
         """Take back everything, newest first; return what could not be taken back, in words."""
         failures = []
+        for work in tuple(self._under_way):  # nobody came to wait for it
+            await outlasted(work)
+            self._remember(work)
         while self._inverses:
             op = self._inverses.pop()
             try:

@@ -1,7 +1,8 @@
 """What is done to links, addresses and routes: one function an operation."""
 
 import errno
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from netwright.errors import OperationFailed
 from netwright.host import ops
@@ -151,42 +152,76 @@ def _rename(stack: Stack, what: str, index: int, batch: Sequence[bytearray]) -> 
         _request(stack, what, [rt.set_down(index), *batch], content=content)
 
 
-def set_link_up(stack: Stack, op: ops.SetLinkUp) -> None:
-    """Bring a link up."""
-    _request(stack, f"bringing {op.name} up", [rt.set_up(op.name)])
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation that is messages and nothing else; errors whose number is in `content` mean that it is so already.
+
+    `what` is said of a failure: it is made up only then.
+    """
+
+    what: Callable[[], str]
+    messages: Sequence[bytearray]
+    content: Collection[int] = ()
 
 
-def set_link_mtu(stack: Stack, op: ops.SetLinkMtu) -> None:
-    """Set a link's MTU."""
-    _request(stack, f"setting the MTU of {op.name} to {op.mtu}", [rt.set_mtu(op.name, op.mtu)])
+def asked(stack: Stack, op: ops.Op) -> Asked:
+    """Return what an operation of `MESSAGES` asks of the kernel. Raises OperationFailed where its link is missing."""
+    match op:
+        case ops.SetLinkUp():
+            return Asked(lambda: f"bringing {op.name} up", [rt.set_up(op.name)])
+        case ops.SetLinkMtu():
+            return Asked(lambda: f"setting the MTU of {op.name} to {op.mtu}", [rt.set_mtu(op.name, op.mtu)])
+        case ops.AddAddress():
+            message = rt.add_address(stack.index(op.link), op.address)
+            return Asked(lambda: f"giving {op.address} to {op.link}", [message], (errno.EEXIST,))
+        case ops.DeleteAddress():
+            return _address_deletion(stack, op)
+        case ops.ReplaceRoute():
+            message = rt.replace_route(op.version, op.destination, op.gateway, stack.index(op.link))
+            return Asked(lambda: f"setting {_named(op)} via {op.gateway or op.link}", [message])
+        case ops.DeleteRoute():
+            return _route_deletion(stack, op)
+    raise TypeError(f"{op!r} is more than messages")
 
 
-def add_address(stack: Stack, op: ops.AddAddress) -> None:
-    """Give a link an address; content when it has it."""
-    batch = [rt.add_address(stack.index(op.link), op.address)]
-    _request(stack, f"giving {op.address} to {op.link}", batch, content=(errno.EEXIST,))
+def send(stack: Stack, run: Sequence[ops.Op]) -> dict[int, OperationFailed]:
+    """Carry out operations of `MESSAGES` in one system call; return what failed, by its place.
+
+    The kernel goes on after a refusal. What comes after a link that is missing is not sent.
+    """
+    failures: dict[int, OperationFailed] = {}
+    messages: list[bytearray] = []
+    meant: list[tuple[int, Asked]] = []
+    for place, op in enumerate(run):
+        try:
+            one = asked(stack, op)
+        except OperationFailed as failure:
+            failures.update(dict.fromkeys(range(place, len(run)), failure))
+            break
+        messages += one.messages
+        meant += [(place, one)] * len(one.messages)
+    for at, refusal in stack.netlink.refusals(messages).items() if messages else ():
+        place, one = meant[at]
+        if refusal.errno not in one.content:
+            failures[place] = refused(one.what(), refusal)
+    return failures
 
 
-def delete_address(stack: Stack, op: ops.DeleteAddress) -> None:
-    """Take an address from a link; content when it has it not, or when there is no link."""
+MESSAGES = (ops.SetLinkUp, ops.SetLinkMtu, ops.AddAddress, ops.DeleteAddress, ops.ReplaceRoute, ops.DeleteRoute)
+
+
+def _address_deletion(stack: Stack, op: ops.DeleteAddress) -> Asked:
+    """Return what takes an address from a link; nothing where there is no link."""
     index = stack.find(op.link)
-    if index is not None:
-        gone = (errno.EADDRNOTAVAIL, errno.ENODEV)
-        _request(stack, f"taking {op.address} from {op.link}", [rt.delete_address(index, op.address)], content=gone)
+    messages = [] if index is None else [rt.delete_address(index, op.address)]
+    return Asked(lambda: f"taking {op.address} from {op.link}", messages, (errno.EADDRNOTAVAIL, errno.ENODEV))
 
 
-def replace_route(stack: Stack, op: ops.ReplaceRoute) -> None:
-    """Set a route."""
-    request = rt.replace_route(op.version, op.destination, op.gateway, stack.index(op.link))
-    _request(stack, f"setting {_named(op)} via {op.gateway or op.link}", [request])
-
-
-def delete_route(stack: Stack, op: ops.DeleteRoute) -> None:
-    """Remove a route; content when there is none."""
+def _route_deletion(stack: Stack, op: ops.DeleteRoute) -> Asked:
+    """Return what removes a route; nothing where there is no link."""
     index = stack.find(op.link)
-    if index is not None:
-        request = rt.delete_route(op.version, op.destination, index)
-        _request(stack, f"removing {_named(op)}", [request], content=(errno.ESRCH, errno.ENODEV))
+    messages = [] if index is None else [rt.delete_route(op.version, op.destination, index)]
+    return Asked(lambda: f"removing {_named(op)}", messages, (errno.ESRCH, errno.ENODEV))
 
 
 def _named(op: ops.ReplaceRoute | ops.DeleteRoute) -> str:

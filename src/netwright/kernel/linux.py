@@ -7,11 +7,10 @@ needs are opened for it and closed after it, because an open socket keeps a name
 
 import asyncio
 import logging
-import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, TypeVar, cast
 
 from netwright.errors import OperationFailed
@@ -19,84 +18,18 @@ from netwright.host import ops, queries
 from netwright.kernel import conntrack, iptables, links, mounts, neighbours, netns, sysctl
 from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
-from netwright.kernel.names import Names
+from netwright.kernel.names import CHANGES, Names
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.socket import NetlinkError, NetlinkSocket
-from netwright.kernel.nft import Nft
-from netwright.kernel.nft_elements import NftElements
 from netwright.kernel.own_processes import OwnProcesses
 from netwright.kernel.ports import Ports, has_ipv6
-from netwright.kernel.stack import Stack
+from netwright.kernel.worker import Batch, Worker
 
 T = TypeVar("T")
 
 WORKERS = 3
 
 log = logging.getLogger(__name__)
-
-
-class Worker:
-    """What one worker thread keeps: its namespace, its conversation with the kernel, its nftables context."""
-
-    def __init__(self) -> None:
-        self.home_descriptor = netns.current()
-        self.home = Stack(None, self.home_descriptor)
-        self.elements = NftElements()
-        self._nft: Nft | None = None
-
-    @property
-    def nft(self) -> Nft:
-        """The nftables context, made when first needed: with the iptables backend it never is."""
-        if self._nft is None:
-            self._nft = Nft()
-        return self._nft
-
-    def close(self) -> None:
-        """Let go of what is open."""
-        self.home.close()
-        self.elements.close()
-        os.close(self.home_descriptor)
-
-
-@dataclass(slots=True)
-class Batch:
-    """A worker at work on one batch, with the namespaces that the batch has needed so far."""
-
-    worker: Worker
-    visited: dict[str, Stack] = field(default_factory=dict)
-
-    @property
-    def home(self) -> Stack:
-        """The engine's own stack."""
-        return self.worker.home
-
-    def stack(self, path: str | None) -> Stack:
-        """Return the stack pinned at a path, or the engine's own for None."""
-        if path is None:
-            return self.home
-        found = self.visited.get(path)
-        if found is None:
-            found = Stack.pinned(path, self.worker.home_descriptor)
-            self.visited[path] = found
-        return found
-
-    def inside(self, path: str | None, act: Callable[[], T]) -> T:
-        """Run a function in the namespace pinned at a path, or at home for None."""
-        descriptor = self.stack(path).descriptor
-        if descriptor is None:
-            return act()
-        with netns.visit(descriptor, self.worker.home_descriptor):
-            return act()
-
-    def leave(self, path: str) -> None:
-        """Let go of a namespace."""
-        if (stack := self.visited.pop(path, None)) is not None:
-            stack.close()
-
-    def close(self) -> None:
-        """Let go of all namespaces."""
-        for path in list(self.visited):
-            self.leave(path)
 
 
 class LinuxHost:
@@ -124,12 +57,18 @@ class LinuxHost:
         self._local.worker = Worker()
         self._workers.append(self._local.worker)
 
-    async def do(self, batch: Sequence[ops.Op]) -> None:
-        """Carry out operations in order. Raises OperationFailed; its `done` counts those before the failure."""
+    def do(self, batch: Sequence[ops.Op]) -> Awaitable[None]:
+        """Carry out operations in order, from now on. Raises OperationFailed when awaited.
+
+        Its `done` counts those before the failure.
+        """
+        loop = asyncio.get_running_loop()
         if not batch:
-            return
+            nothing = loop.create_future()
+            nothing.set_result(None)
+            return nothing
         pool = self._slow if any(isinstance(op, _SLOW) for op in batch) else self._pool
-        await asyncio.get_running_loop().run_in_executor(pool, self._run, tuple(batch))
+        return loop.run_in_executor(pool, self._run, tuple(batch))
 
     async def ask(self, query: queries.Query[T]) -> T:
         """Answer a question. Raises OperationFailed."""
@@ -148,16 +87,42 @@ class LinuxHost:
     def _run(self, batch: tuple[ops.Op, ...]) -> None:
         work = self._begin()
         try:
-            for done, op in enumerate(batch):
-                try:
-                    self._carry[type(op)](work, op)
-                except OperationFailed as failure:
-                    failure.done = done
-                    raise
-                except OSError as error:
-                    raise OperationFailed(f"{op}: {error.strerror}", errno=error.errno, done=done) from error
+            done = 0
+            for run in runs(batch):
+                failures = self._failures(work, run)
+                if failures:
+                    first = min(failures)
+                    self._take_back(
+                        work, [op for place, op in enumerate(run) if place > first and place not in failures]
+                    )
+                    failures[first].done = done + first
+                    raise failures[first]
+                done += len(run)
         finally:
             work.close()
+
+    def _failures(self, work: Batch, run: Sequence[ops.Op]) -> Mapping[int, OperationFailed]:
+        """Carry out a run of operations; return what failed, by its place. Nothing stops before the end of a run."""
+        op = run[0]
+        try:
+            if isinstance(op, links.MESSAGES):
+                return links.send(work.stack(op.netns), run)
+            if isinstance(op, CHANGES):
+                return self._names.change(run)
+            self._carry[type(op)](work, op)
+        except OperationFailed as failure:
+            return {0: failure}
+        except OSError as error:
+            return {0: OperationFailed(f"{op}: {error.strerror}", errno=error.errno)}
+        return {}
+
+    def _take_back(self, work: Batch, went_on: Sequence[ops.Op]) -> None:
+        """Take back what was done of a run after the first that failed."""
+        for op in reversed(went_on):
+            back = op.inverse()
+            if back is not None:
+                for failure in self._failures(work, [back]).values():
+                    log.error("could not take back %s: %s", op, failure)
 
     def _begin(self) -> Batch:
         return Batch(self._local.worker)
@@ -181,12 +146,6 @@ class LinuxHost:
             ops.JoinBridge: lambda work, op: links.join_bridge(work.home, op),
             ops.DeleteLink: self._delete_link,
             ops.RetireLink: lambda work, op: links.retire_link(work.stack(op.netns), op),
-            ops.SetLinkUp: lambda work, op: links.set_link_up(work.stack(op.netns), op),
-            ops.SetLinkMtu: lambda work, op: links.set_link_mtu(work.stack(op.netns), op),
-            ops.AddAddress: lambda work, op: links.add_address(work.stack(op.netns), op),
-            ops.DeleteAddress: lambda work, op: links.delete_address(work.stack(op.netns), op),
-            ops.ReplaceRoute: lambda work, op: links.replace_route(work.stack(op.netns), op),
-            ops.DeleteRoute: lambda work, op: links.delete_route(work.stack(op.netns), op),
             ops.ProxyNeighbour: lambda work, op: neighbours.proxy(work.home, op),
             ops.UnproxyNeighbour: lambda work, op: neighbours.unproxy(work.home, op),
             ops.SetSysctl: self._set_sysctl,
@@ -197,9 +156,6 @@ class LinuxHost:
             ops.ForgetFlows: _forget_flows,
             ops.ServeNames: self._serve_names,
             ops.StopNames: lambda _, op: names.close(op.netns),
-            ops.SetNameView: lambda _, op: names.view(op.netns, op.view),
-            ops.PublishNames: lambda _, op: names.add([op.member]),
-            ops.WithdrawNames: lambda _, op: names.remove(op.member.network, op.member.endpoint),
             ops.ReplaceNames: lambda _, op: names.replace(op.members, op.views),
             ops.NftTransaction: lambda work, op: work.worker.nft.run(op.commands),
             ops.ChangeElements: lambda work, op: work.worker.elements.run(op.changes),
@@ -277,6 +233,19 @@ def _prepare_namespace() -> None:
 def _forget_flows(_: Batch, op: ops.ForgetFlows) -> None:
     count = conntrack.forget(op.protocol, op.address, op.port)
     log.debug("%d flows to %s port %d are forgotten", count, op.protocol, op.port)
+
+
+def runs(batch: Sequence[ops.Op]) -> Iterator[Sequence[ops.Op]]:
+    """Part a batch into runs: operations that go to the kernel, or to the resolver, at once. Most go alone."""
+    for _, run in groupby(enumerate(batch), key=lambda numbered: _way(*numbered)):
+        yield [op for _, op in run]
+
+
+def _way(place: int, op: ops.Op) -> object:
+    """Return what neighbours in a batch have in common that go at once."""
+    if isinstance(op, links.MESSAGES):
+        return ("messages", op.netns)
+    return "names" if isinstance(op, CHANGES) else place
 
 
 _SLOW = (ops.IptablesTransaction,)

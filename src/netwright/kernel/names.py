@@ -15,11 +15,12 @@ from pathlib import Path
 from netwright.dns.explain import Explanation
 from netwright.dns.zone import Member, View, Zone
 from netwright.errors import OperationFailed
+from netwright.host import ops
 from netwright.host.queries import NameCounts
 from netwright.kernel import netns, redirect
 from netwright.kernel.companion.tending import Tending
 from netwright.kernel.nft import Nft
-from netwright.kernel.resolver.client import ResolverClient
+from netwright.kernel.resolver.client import ResolverClient, adding, removing, seeing
 
 _BACKLOG = 256
 _QUEUE = 1 << 21
@@ -61,12 +62,6 @@ class Names(Tending[ResolverClient]):
             self._ask(lambda resolver: resolver.open(_key(path), view, descriptors))
             self._zone.views[path] = view
 
-    def view(self, path: str, view: View) -> None:
-        """Let a sandbox see other names."""
-        with self._lock:
-            self._ask(lambda resolver: resolver.view(_key(path), view))
-            self._zone.views[path] = view
-
     def close(self, path: str) -> None:
         """Answer in a namespace no more; content where nobody does."""
         with self._lock:
@@ -74,19 +69,27 @@ class Names(Tending[ResolverClient]):
             if self._connect():
                 self._ask(lambda resolver: resolver.shut(_key(path)))
 
-    def add(self, members: Sequence[Member]) -> None:
-        """Publish endpoints."""
+    def change(self, run: Sequence[ops.Op]) -> dict[int, OperationFailed]:
+        """Carry out operations of `CHANGES`, all asked before the first is answered; return what failed, by place."""
         with self._lock:
-            self._ask(lambda resolver: resolver.add(members))
-            for member in members:
-                self._zone.add(member)
+            if not self._connect() and all(isinstance(op, ops.WithdrawNames) for op in run):
+                failures: dict[int, OperationFailed] = {}
+            else:
+                failures = self._ask(lambda resolver: resolver.change(list(map(_request, run))))
+            for place, op in enumerate(run):
+                if place not in failures:
+                    self._note(op)
+        return failures
 
-    def remove(self, network: str, endpoint: str) -> None:
-        """Forget an endpoint; content where it is not known."""
-        with self._lock:
-            self._zone.remove(network, endpoint)
-            if self._connect():
-                self._ask(lambda resolver: resolver.remove(network, endpoint))
+    def _note(self, op: ops.Op) -> None:
+        """Know what the resolver knows."""
+        match op:
+            case ops.PublishNames():
+                self._zone.add(op.member)
+            case ops.WithdrawNames():
+                self._zone.remove(op.member.network, op.member.endpoint)
+            case ops.SetNameView():
+                self._zone.views[op.netns] = op.view
 
     def replace(self, members: Sequence[Member], views: Mapping[str, View]) -> None:
         """Publish these endpoints and no others, and let each sandbox see what it should, all at one moment."""
@@ -171,6 +174,22 @@ def _counts(line: str, directory: str) -> NameCounts:
         malformed=int(malformed),
         seconds=float(seconds),
     )
+
+
+CHANGES = (ops.PublishNames, ops.WithdrawNames, ops.SetNameView)
+"""What is told to a resolver, and never refused by one that serves the sandbox."""
+
+
+def _request(op: ops.Op) -> str:
+    """Return what tells a resolver of a change."""
+    match op:
+        case ops.PublishNames():
+            return adding([op.member])
+        case ops.WithdrawNames():
+            return removing(op.member.network, op.member.endpoint)
+        case ops.SetNameView():
+            return seeing(_key(op.netns), op.view)
+    raise TypeError(f"{op!r} is no change of names")
 
 
 def _key(path: str) -> str:

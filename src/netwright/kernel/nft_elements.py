@@ -11,9 +11,10 @@ parts keeps one element with two keys, the lower and the upper corner.
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
-from functools import singledispatch
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any
 
 from netwright.errors import OperationFailed
 from netwright.host.elements import Item, Name, Octets, Part, Ports, SetChange, Verb
@@ -35,6 +36,7 @@ _HEADER = struct.Struct("!BBH")
 _FAMILIES = {"inet": 1, "ip": 2, "bridge": 7, "ip6": 10}
 _PROTOCOLS = {Protocol.TCP: 6, Protocol.UDP: 17, Protocol.SCTP: 132}
 _NAME_LENGTH = 16
+_PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 _ROOM = 60_000
 """How many bytes of elements go into a message: the length of an attribute is a number of 16 bits."""
 _SEND_BUFFER = 64 << 20
@@ -74,9 +76,15 @@ def _shortened(command: str) -> str:
 def encode(change: SetChange) -> Iterator[bytearray]:
     """Yield the messages of a change, without their sequence numbers."""
     kind, flags = (_NEW_ELEMENTS, NLM_F_CREATE) if change.verb is Verb.ADD else (_DELETE_ELEMENTS, 0)
-    head = _HEADER.pack(_FAMILIES[change.family], 0, 0) + text(_LIST_TABLE, change.table) + text(_LIST_SET, change.set)
+    head = _head(change.family, change.table, change.set)
     for elements in _portions(change.items):
         yield message(kind, flags | NLM_F_ACK, head + nested(_LIST_ELEMENTS, elements))
+
+
+@cache
+def _head(family: str, table: str, name: str) -> bytes:
+    """Return how a message names a set; there are a few dozen."""
+    return _HEADER.pack(_FAMILIES[family], 0, 0) + text(_LIST_TABLE, table) + text(_LIST_SET, name)
 
 
 def _portions(items: Sequence[Item]) -> Iterator[bytes]:
@@ -92,11 +100,13 @@ def _portions(items: Sequence[Item]) -> Iterator[bytes]:
 
 
 def _elements(item: Item) -> list[bytes]:
-    first, last = _joined(item.key, 0), _joined(item.key, 1)
-    data = () if not item.value else (nested(_DATA, attribute(_VALUE, _joined(item.value, 0))),)
+    bounds = _bounds(item.key)
+    first = _joined([bound[0] for bound in bounds])
+    data = () if not item.value else (nested(_DATA, attribute(_VALUE, _value(item.value))),)
     key = nested(_KEY, attribute(_VALUE, first))
     if not any(_is_range(part) for part in item.key):
         return [nested(_LIST_ITEM, key, *data)]
+    last = _joined([bound[1] for bound in bounds])
     if len(item.key) > 1:
         return [nested(_LIST_ITEM, key, nested(_KEY_END, attribute(_VALUE, last)), *data)]
     begin = nested(_LIST_ITEM, key, *data)
@@ -106,56 +116,52 @@ def _elements(item: Item) -> list[bytes]:
     return [begin, nested(_LIST_ITEM, nested(_KEY, attribute(_VALUE, behind)), attribute(_FLAGS, _INTERVAL_END))]
 
 
+def _value(parts: Sequence[Part]) -> bytes:
+    return _joined([first for first, _ in _bounds(parts)])
+
+
+def _bounds(parts: Sequence[Part]) -> list[tuple[bytes, bytes]]:
+    """Return the bytes of the first and the last value of each part."""
+    try:
+        return [_BOUNDS[type(part)](part) for part in parts]
+    except KeyError as error:
+        raise TypeError(f"{error} is no part of an element") from None
+
+
 def _is_range(part: Part) -> bool:
     return isinstance(part, IPv4Network | IPv6Network) or (isinstance(part, Ports) and part.first != part.last)
 
 
-def _joined(parts: Sequence[Part], bound: int) -> bytes:
-    """Return the first (0) or the last (1) values of parts as they lie side by side in whole words."""
-    if len(parts) == 1:
-        return _bounds(parts[0])[bound]
-    values = (_bounds(part)[bound] for part in parts)
-    return b"".join(value + b"\0" * (-len(value) % 4) for value in values)
+def _joined(values: Sequence[bytes]) -> bytes:
+    """Return values as they lie side by side in whole words."""
+    if len(values) == 1:
+        return values[0]
+    return b"".join([value + _PADDING[len(value) & 3] for value in values])
 
 
-@singledispatch
-def _bounds(part: Part) -> tuple[bytes, bytes]:
-    """Return the bytes of a part's first and last value."""
-    raise TypeError(f"{part!r} is no part of an element")
-
-
-@_bounds.register
-def _(part: Name) -> tuple[bytes, bytes]:
+def _name(part: Name) -> tuple[bytes, bytes]:
     value = os.fsencode(part.text).ljust(_NAME_LENGTH, b"\0")
     return value, value
 
 
-@_bounds.register
-def _(part: Mac) -> tuple[bytes, bytes]:
-    return part.octets, part.octets
-
-
-@_bounds.register
-def _(part: IPv4Address | IPv6Address) -> tuple[bytes, bytes]:
-    return part.packed, part.packed
-
-
-@_bounds.register
-def _(part: IPv4Network | IPv6Network) -> tuple[bytes, bytes]:
+def _subnet(part: IPv4Network | IPv6Network) -> tuple[bytes, bytes]:
     return part.network_address.packed, part.broadcast_address.packed
 
 
-@_bounds.register
-def _(part: Protocol) -> tuple[bytes, bytes]:
+def _protocol(part: Protocol) -> tuple[bytes, bytes]:
     value = bytes((_PROTOCOLS[part],))
     return value, value
 
 
-@_bounds.register
-def _(part: Ports) -> tuple[bytes, bytes]:
-    return struct.pack("!H", part.first), struct.pack("!H", part.last)
-
-
-@_bounds.register
-def _(part: Octets) -> tuple[bytes, bytes]:
-    return part.value, part.value
+_BOUNDS: dict[type[Part], Callable[[Any], tuple[bytes, bytes]]] = {
+    Name: _name,
+    Mac: lambda part: (part.octets, part.octets),
+    IPv4Address: lambda part: (part.packed, part.packed),
+    IPv6Address: lambda part: (part.packed, part.packed),
+    IPv4Network: _subnet,
+    IPv6Network: _subnet,
+    Protocol: _protocol,
+    Ports: lambda part: (struct.pack("!H", part.first), struct.pack("!H", part.last)),
+    Octets: lambda part: (part.value, part.value),
+}
+"""The bytes of a part's first and last value, by its kind."""

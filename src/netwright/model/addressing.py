@@ -48,9 +48,8 @@ class Mac:
     @classmethod
     def derived(cls, identity: str) -> "Mac":
         """Return the unicast, locally administered address that belongs to an identity for its whole life."""
-        digest = bytearray(hashlib.sha256(identity.encode()).digest()[:6])
-        digest[0] = (digest[0] & 0xFE) | 0x02
-        return cls(bytes(digest))
+        digest = hashlib.sha256(identity.encode()).digest()
+        return cls(bytes(((digest[0] & 0xFE) | 0x02, *digest[1:6])))
 
     def __str__(self) -> str:
         return self.octets.hex(":")

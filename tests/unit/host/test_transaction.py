@@ -146,6 +146,20 @@ async def test_a_cancellation_while_something_is_done_takes_all_of_it_back(turns
     assert host.left() == set()
 
 
+async def test_what_was_begun_and_not_waited_for_is_taken_back_too() -> None:
+    host = Recorder()
+
+    async def begin(attempt: Transaction) -> None:
+        waiting = asyncio.ensure_future(attempt.do([bridge(1)]))
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+    with pytest.raises(ValueError, match="no more"):
+        await disturbed(host, begin, ValueError("no more"))
+    assert DeleteLink(name="br1") in host.log
+    assert host.left() == set()
+
+
 @pytest.mark.parametrize("times", DISTURBANCES)
 async def test_a_cancellation_while_something_is_taken_back_stops_nothing(times: int) -> None:
     host = Recorder()

@@ -139,6 +139,24 @@ class Companion:
             os.close(descriptor)
         return self._checked(text, request)
 
+    def _ask_each(self, requests: Sequence[str]) -> dict[int, OperationFailed]:
+        """Put some requests before the first is answered; return what was refused, by its place.
+
+        Few at a time: the answers to all of them must have room.
+        """
+        for request in requests:
+            self._send(request)
+        refused: dict[int, OperationFailed] = {}
+        for place, request in enumerate(requests):
+            text, came = self._receive()
+            for descriptor in came:
+                os.close(descriptor)
+            try:
+                self._checked(text, request)
+            except OperationFailed as failure:
+                refused[place] = failure
+        return refused
+
     def _ask_for(self, request: str) -> list[int]:
         """Return the descriptors that come with the answer to a request."""
         self._send(request)

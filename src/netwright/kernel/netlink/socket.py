@@ -41,6 +41,8 @@ _DUMP_TRIES = 10
 WHOLE = -1
 """The place of a failure that is no single message's."""
 _SO_SNDBUFFORCE = 32
+_MSG_TRUNC = int(socket.MSG_TRUNC)
+"""A plain number: an enumeration's `&` costs as much as the system call."""
 
 
 class NetlinkError(OSError):
@@ -90,9 +92,15 @@ class NetlinkSocket:
         The kernel works through the batch even after a failure. Raises NetlinkError for the first that it refused,
         except with an error number in `content`: those say that it is so already.
         """
+        refused = [refusal for refusal in self.refusals(batch).values() if refusal.errno not in content]
+        if refused:
+            raise min(refused, key=lambda refusal: refusal.place)
+
+    def refusals(self, batch: Sequence[bytearray]) -> dict[int, NetlinkError]:
+        """Send messages in one system call and return what the kernel has refused, by its place in the batch."""
         waiting = {self._number(encoded): place for place, encoded in enumerate(batch)}
         self._socket.send(b"".join(batch))
-        self._acknowledged(waiting, content)
+        return self._acknowledged(waiting)
 
     def transact(self, begin: bytearray, batch: Sequence[bytearray], end: bytearray) -> None:
         """Send messages of nfnetlink as one transaction: all or none (nfnetlink_rcv_batch).
@@ -104,23 +112,21 @@ class NetlinkSocket:
         self._number(end)
         self._socket.send(b"".join((begin, *batch, end)))
         # What is refused as a whole is answered to the opening message alone, which else has no answer.
-        self._acknowledged(waiting, (), opening)
+        refused = self._acknowledged(waiting, opening)
+        if refused:
+            raise refused[min(refused)]
 
-    def _acknowledged(self, waiting: dict[int, int], content: Collection[int], opening: int | None = None) -> None:
-        failure: NetlinkError | None = None
-        while waiting:
+    def _acknowledged(self, waiting: dict[int, int], opening: int | None = None) -> dict[int, NetlinkError]:
+        """Wait until each message is answered, or all at once by the opening one; return the refusals by place."""
+        refused: dict[int, NetlinkError] = {}
+        while waiting and WHOLE not in refused:
             for kind, flags, sequence, body in self._receive():
                 if kind != NLMSG_ERROR or (sequence not in waiting and sequence != opening):
                     continue
-                refusal = _refusal(flags, body, waiting.pop(sequence, WHOLE))
-                if refusal is None or refusal.errno in content:
-                    continue
-                if refusal.place == WHOLE:
-                    raise refusal
-                if failure is None or refusal.place < failure.place:
-                    failure = refusal
-        if failure is not None:
-            raise failure
+                place = waiting.pop(sequence, WHOLE)
+                if (refusal := _refusal(flags, body, place)) is not None:
+                    refused[place] = refusal
+        return refused
 
     def get(self, encoded: bytearray) -> bytes:
         """Ask for one thing and return its body. Raises NetlinkError where there is none."""
@@ -170,7 +176,7 @@ class NetlinkSocket:
     def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
         """Wait for a datagram and return its messages: (type, flags, sequence, body) of each."""
         length, _, flags, _ = self._socket.recvmsg_into([self._buffer])
-        if flags & socket.MSG_TRUNC:
+        if flags & _MSG_TRUNC:
             raise NetlinkError(errno.EMSGSIZE, f"the kernel answered with more than {_DATAGRAM} bytes")
         return messages(bytes(memoryview(self._buffer)[:length]))
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from netwright.dns.exchange import dump_members, dump_view, load_explanation
 from netwright.dns.explain import Explanation
 from netwright.dns.zone import Member, View
+from netwright.errors import OperationFailed
 from netwright.kernel.companion.client import Companion, Kind
 from netwright.kernel.resolver import packets
 
@@ -26,7 +27,7 @@ class ResolverClient(Companion):
 
     def view(self, key: str, view: View) -> None:
         """Let a sandbox see other names."""
-        self._ask(f"view {key}\n{dump_view(view)}")
+        self._ask(seeing(key, view))
 
     def shut(self, key: str) -> None:
         """Have a sandbox served no more; content if it is not."""
@@ -35,11 +36,11 @@ class ResolverClient(Companion):
     def add(self, members: Sequence[Member]) -> None:
         """Have endpoints published."""
         for first in range(0, len(members), MEMBERS_AT_ONCE):
-            self._ask(f"add\n{dump_members(members[first : first + MEMBERS_AT_ONCE])}")
+            self._ask(adding(members[first : first + MEMBERS_AT_ONCE]))
 
-    def remove(self, network: str, endpoint: str) -> None:
-        """Have an endpoint forgotten; content if it is not known."""
-        self._ask(f"remove {network} {endpoint}")
+    def change(self, requests: Sequence[str]) -> dict[int, OperationFailed]:
+        """Put requests of `adding`, `removing` and `seeing` all at once; return what was refused, by its place."""
+        return self._ask_each(requests)
 
     def begin(self) -> None:
         """Let what follows fill a new zone."""
@@ -80,3 +81,18 @@ class ResolverClient(Companion):
             found.extend(lines)
             if len(lines) < packets.PAGE:
                 return found
+
+
+def adding(members: Sequence[Member]) -> str:
+    """Return what has endpoints published."""
+    return f"add\n{dump_members(members)}"
+
+
+def removing(network: str, endpoint: str) -> str:
+    """Return what has an endpoint forgotten; content if it is not known."""
+    return f"remove {network} {endpoint}"
+
+
+def seeing(key: str, view: View) -> str:
+    """Return what lets a sandbox see other names."""
+    return f"view {key}\n{dump_view(view)}"
