@@ -109,21 +109,40 @@ class SqliteStore:
                     last = True
                     break
                 works.append(following)
-            self._write_together(works)
+            self._answer(works, [self._write_alone(first[0])] if len(works) == 1 else self._write_together(works))
             if last:
                 return
 
-    def _write_together(self, works: Sequence[_Work]) -> None:
-        """Write several commits in one transaction, and answer each."""
-        outcomes: list[Exception | None]
+    def _write_alone(self, statements: Sequence[_Statement]) -> Exception | None:
+        """Write one commit and return what failed. A single statement is a transaction of its own."""
+        try:
+            if len(statements) > 1:
+                self._connection.execute("BEGIN IMMEDIATE")
+            for statement, parameters in statements:
+                self._connection.execute(statement, parameters)
+            if len(statements) > 1:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            return error
+        return None
+
+    def _write_together(self, works: Sequence[_Work]) -> Sequence[Exception | None]:
+        """Write several commits in one transaction and return what failed of each."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [self._write_one(statements) for statements, _ in works]
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            outcomes = [error] * len(works)
+            self._roll_back()
+            return [error] * len(works)
+        return outcomes
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _answer(self, works: Sequence[_Work], outcomes: Sequence[Exception | None]) -> None:
         for (_, future), outcome in zip(works, outcomes, strict=True):
             if outcome is None:
                 future.set_result(None)
