@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/attach.py [--rounds N]
 
-The engine runs in network, mount and process namespaces of its own, with one open sandbox on another network. Each
+The engine runs in network, mount and process namespaces of its own, with 25 open sandboxes on another network. Each
 attach is the engine's whole work: a place in the sandbox, an address, rows on disk, firewall, the veth pair on its
 bridge, address, routes, and the names that the network's other members may ask for.
 

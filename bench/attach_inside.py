@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -22,6 +22,7 @@ from netwright.controller.api import NetworkRequest, SandboxRequest
 from netwright.controller.engine import NetworkEngine, has_ipv6, host_ports
 from netwright.host.elements import Item, Name, SetChange, Verb
 from netwright.kernel import netns
+from netwright.kernel.links import is_parked
 from netwright.kernel.linux import LinuxHost
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.wire import number_message
@@ -47,12 +48,8 @@ def last_process() -> int:
 
 
 @asynccontextmanager
-async def running_engine(folder: Path, backend: str, bus: Bus | None = None) -> AsyncIterator[tuple[NetworkEngine, Id]]:
-    """Run a network engine with two networks, `bench` and `home`, and one open sandbox that is on `home`.
-
-    Joining `bench` moves the sandbox's default route: of networks of one priority the first by name is the gateway.
-    What it tells goes to the bus, if there is one.
-    """
+async def running_engine(folder: Path, backend: str, bus: Bus | None = None) -> AsyncIterator[NetworkEngine]:
+    """Run a network engine with two networks, `bench` and `home`; what it tells goes to the bus, if there is one."""
     words = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
     config = parse([*words, "--bridge", "none", "--firewall-backend", backend], None)
     identity = engine_identity(config.data_root)
@@ -64,11 +61,8 @@ async def running_engine(folder: Path, backend: str, bus: Bus | None = None) -> 
     await engine.start()
     await engine.networks.create(NetworkRequest(name="bench", options={"com.docker.network.bridge.name": BRIDGE}))
     await engine.networks.create(NetworkRequest(name="home"))
-    wish = SandboxRequest(owner=new_id(), name="bench", hostname="bench", endpoints={"home": EndpointSpec()})
-    sandbox = await engine.sandboxes.create(wish)
-    await engine.sandboxes.open(sandbox.id)
     try:
-        yield engine, sandbox.id
+        yield engine
     finally:
         await engine.uninstall()
         host.close()
@@ -168,6 +162,41 @@ class KernelShare:
         return (time.perf_counter() - begin) * 1000
 
 
+async def open_sandbox(engine: NetworkEngine, name: str) -> Id:
+    """Open a sandbox that is on `home`.
+
+    Joining `bench` moves its default route: of networks of one priority the first by name is the gateway.
+    """
+    wish = SandboxRequest(owner=new_id(), name=name, hostname=name, endpoints={"home": EndpointSpec()})
+    sandbox = await engine.sandboxes.create(wish)
+    await engine.sandboxes.open(sandbox.id)
+    return sandbox.id
+
+
+async def one_round(engine: NetworkEngine, sandboxes: Sequence[Id]) -> tuple[list[float], list[float]]:
+    """Attach and detach all sandboxes; return the milliseconds of each.
+
+    Nothing goes on beside an attach: what detaching has parked is gone from the kernel when this returns.
+    """
+    attaches = [await timed(engine.sandboxes.connect(sandbox, "bench", EndpointSpec())) for sandbox in sandboxes]
+    detaches = [await timed(engine.sandboxes.disconnect(sandbox, "bench", force=False)) for sandbox in sandboxes]
+    await_reaping()
+    return attaches, detaches
+
+
+def await_reaping() -> None:
+    """Wait until the kernel has let go of links that were detached; a thread of the engine's sees to it."""
+    while any(is_parked(name) for _, name in socket.if_nameindex()):
+        time.sleep(0.005)
+
+
+async def timed(change: Awaitable[object]) -> float:
+    """Return the milliseconds that a change takes."""
+    begin = time.perf_counter()
+    await change
+    return (time.perf_counter() - begin) * 1000
+
+
 async def measure(backend: str, rounds: int) -> dict[str, list[float]]:
     """Return the milliseconds of each attach and detach and of each part of the kernel's share, by name.
 
@@ -175,24 +204,19 @@ async def measure(backend: str, rounds: int) -> dict[str, list[float]]:
     """
     samples: defaultdict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="bench-attach-") as folder:
-        async with running_engine(Path(folder), backend) as (engine, sandbox):
+        async with running_engine(Path(folder), backend) as engine:
             share = KernelShare(Path(folder))
 
-            async def once() -> tuple[float, float]:
-                begin = time.perf_counter()
-                await engine.sandboxes.connect(sandbox, "bench", EndpointSpec())
-                attached = time.perf_counter()
-                await engine.sandboxes.disconnect(sandbox, "bench", force=False)
-                return (attached - begin) * 1000, (time.perf_counter() - attached) * 1000
-
-            for _ in range(ATTACHES):
-                await once()  # threads start, caches fill
+            sandboxes = [await open_sandbox(engine, f"bench{number}") for number in range(ATTACHES)]
+            # Threads start, all that there will be; caches fill.
+            await asyncio.gather(*(engine.sandboxes.connect(one, "bench", EndpointSpec()) for one in sandboxes))
+            await asyncio.gather(*(engine.sandboxes.disconnect(one, "bench", force=False) for one in sandboxes))
+            await_reaping()
             for _ in range(rounds):
                 before = last_process()
-                for _ in range(ATTACHES):
-                    attach, detach = await once()
-                    samples["attach"].append(attach)
-                    samples["detach"].append(detach)
+                attaches, detaches = await one_round(engine, sandboxes)
+                samples["attach"] += attaches
+                samples["detach"] += detaches
                 samples["started"].append(last_process() - before)
                 for _ in range(ATTACHES):
                     samples["links"].append(share.links())

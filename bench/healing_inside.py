@@ -66,7 +66,7 @@ async def measure(backend: str, endpoints: int, ports: int, rounds: int) -> dict
     samples: dict[str, list[float]] = {what: [] for what in DAMAGES}
     with tempfile.TemporaryDirectory(prefix="bench-healing-") as folder:
         bus, feeds = Bus(), (StackFeed(), RulesetFeed(OwnProcesses()))
-        async with running_engine(Path(folder), backend, bus) as (engine, _):
+        async with running_engine(Path(folder), backend, bus) as engine:
             await fill(engine, endpoints, ports)
             for feed in feeds:
                 feed.start(engine.hear)

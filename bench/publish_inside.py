@@ -131,7 +131,7 @@ def _server(namespace: str) -> Iterator[None]:
 async def serve(present: int) -> None:
     """Answer rounds until the input ends."""
     with tempfile.TemporaryDirectory(prefix="bench-publish-") as folder:
-        async with running_engine(Path(folder), "nftables") as (engine, _):
+        async with running_engine(Path(folder), "nftables") as engine:
             web = await _sandbox(engine, "web", ports(SERVED, 1))
             for first in range(1, present, EACH):
                 await _sandbox(engine, f"other{first}", ports(FIRST + first, min(EACH, present - first)))
