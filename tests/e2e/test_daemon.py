@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import BACKENDS, IMAGE, changes, footprint
+from conftest import BACKENDS, IMAGE, footprint, left
 from machine import HOST4, NETWRIGHT, Engine, Machine, processes_naming
 
 
@@ -100,13 +100,13 @@ def test_a_kill_during_docker_run_leaks_nothing_and_others_keep_serving(fresh: E
         assert with_delay.returncode == 0
         assert fetch(fresh) == "hello\n"
         fresh.start()
-    _, left = fresh.call("GET", "/containers/json?all=1")
-    assert isinstance(left, list)
-    for container in left:
+    _, listed = fresh.call("GET", "/containers/json?all=1")
+    assert isinstance(listed, list)
+    for container in listed:
         if "/steady" not in container["Names"]:
             fresh.remove_container(container["Id"])
 
-    assert changes(footprint(fresh), before) == {}
+    assert left(fresh, before) == {}
     assert fetch(fresh) == "hello\n"
 
 

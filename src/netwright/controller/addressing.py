@@ -21,12 +21,12 @@ class Addressing:
 
     def __init__(self, own: Ipam, drivers: Collection[str], remote: RemoteIpam) -> None:
         self._own = own
-        self._drivers = drivers
+        self.drivers = drivers
         self._remote = remote
 
     def is_remote(self, network: Network) -> bool:
         """Tell whether a plugin manages a network's addresses."""
-        return network.ipam_driver not in self._drivers
+        return network.ipam_driver not in self.drivers
 
     def restore(self, networks: Iterable[Network], endpoints: Iterable[Endpoint]) -> None:
         """Let the engine's own drivers learn what is taken; what plugins gave is written down elsewhere."""
@@ -43,7 +43,7 @@ class Addressing:
         try:
             return replace(network, pools=await self._remote.lease_pools(network, taken, gateways))
         except PluginMissing as missing:
-            near = get_close_matches(network.ipam_driver, self._drivers, n=1)
+            near = get_close_matches(network.ipam_driver, self.drivers, n=1)
             if not near:
                 raise
             raise NotFound(f"{missing}: did you mean {near[0]}?") from missing

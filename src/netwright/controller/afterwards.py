@@ -32,6 +32,11 @@ class Afterwards:
             except NetwrightError as failure:
                 log.error("%s: %s", self._complaint, failure)
 
+    async def done(self) -> None:
+        """Wait until what was wanted so far is done."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
     def close(self) -> None:
         """Stop."""
         if self._task is not None:

@@ -198,6 +198,7 @@ class NetworkEngine:
         self._ipam_plugins.close()
         self.overlaps.close()
         self._lan.close()
+        self.firewall.close()
         self.healing.close()
         self.zones.close()
         self._finding.close()

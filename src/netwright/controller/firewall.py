@@ -7,6 +7,7 @@ holds them off, since what it reads from the state must be what it leaves on the
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from netwright.controller.afterwards import Afterwards
 from netwright.controller.linked import Links
 from netwright.controller.locks import SharedLock
 from netwright.controller.state import State
@@ -19,7 +20,7 @@ from netwright.firewall.shared_chains import table_of
 from netwright.host import queries
 from netwright.host.elements import Item, Name, SetChange, Verb
 from netwright.host.notices import Place
-from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction
+from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction, Op
 from netwright.host.protocol import Host
 from netwright.host.queries import NftNames, NftTables
 
@@ -34,6 +35,8 @@ class Firewall:
         self._host = host
         self.links = Links(state, drivers)
         self._lock = SharedLock()
+        self._idle: list[Op] = []
+        self._tidying = Afterwards(self._tidy, "the firewall has more in it than is needed")
         self.lan: tuple[LanIntent, ...] = ()
         """The networks that this host is directly on, as the firewall knows them."""
 
@@ -77,6 +80,33 @@ class Firewall:
         """Hold off rebuilds while a change is rendered and made."""
         async with self._lock.shared():
             yield self._backend
+
+    def later(self, ops: Sequence[Op]) -> None:
+        """Have operations carried out that nobody need wait for, but for `settle`."""
+        if ops:
+            self._idle.extend(ops)
+            self._tidying.soon()
+
+    async def _tidy(self) -> None:
+        async with self._lock.shared():
+            ops = tuple(self._idle)
+            try:
+                await self._host.do(ops)
+            finally:
+                del self._idle[: len(ops)]
+
+    async def settle(self, coming: Sequence[Intent]) -> None:
+        """Wait for what is done later, where it would undo what these intents need; outside of any change."""
+        if self._idle and not _items(self._idle).isdisjoint(_items(self._backend.change(add=coming, remove=()))):
+            await self.tidied()
+
+    async def tidied(self) -> None:
+        """Wait until nothing is left to be done later."""
+        await self._tidying.done()
+
+    def close(self) -> None:
+        """Leave undone what nobody waits for: the next start makes all anew."""
+        self._tidying.close()
 
     def script(self, backend: Backend) -> str:
         """Return in the words of nft and iptables-restore what would make all of it, with nothing of ours there yet."""
@@ -146,3 +176,14 @@ class Firewall:
 
     async def _listings(self) -> Listings:
         return {query: await self._host.ask(query) for query in self._backend.wants}
+
+
+def _items(ops: Sequence[Op]) -> set[tuple[str, Item]]:
+    """Return the elements that operations change, with the names of their sets."""
+    return {
+        (change.set, item)
+        for op in ops
+        if isinstance(op, ChangeElements)
+        for change in op.changes
+        for item in change.items
+    }

@@ -26,7 +26,7 @@ from netwright.controller.zones import Zones
 from netwright.drivers.api import Driver
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Conflict, Forbidden, InvalidInput, NotFound, TeardownFailed
-from netwright.host.ops import AddAddress, Op, SetLinkMtu, SetSysctl
+from netwright.host.ops import AddAddress, ChangeElements, Op, SetLinkMtu, SetSysctl
 from netwright.host.protocol import Host, transaction
 from netwright.host.queries import LinkNamed, Links, ReadFile, Route, Sysctl
 from netwright.host.uncancelled import to_the_end
@@ -134,6 +134,7 @@ class Networks:
             async with self._choosing:
                 network, routes = await self._choose(network, driver)
                 await self._with.forward(network)
+                await self._with.firewall.settle(driver.intents(network))
                 firewall = await held.enter_async_context(self._with.firewall.changing())
                 rules = firewall.change(add=driver.intents(network), remove=())
                 ops = [*driver.create_network(network), *rules, *driver.open_network(network)]
@@ -256,8 +257,9 @@ class Networks:
         The engine's own IPAM sees to its own.
         """
         links, remote = driver.links(network), self._with.addressing.is_remote
-        for other in self._state.networks.values() if links else ():
-            if (remote(network) or remote(other)) and (names := self._with.links.of(other.id)):
+        others = self._state.networks.values() if remote(network) else self._remote_networks()
+        for other in others if links else ():
+            if names := self._with.links.of(other.id):
                 for pool, theirs in itertools.product(network.pools, other.pools):
                     if pool.subnet.version == theirs.subnet.version and pool.subnet.overlaps(theirs.subnet):
                         raise Forbidden(
@@ -292,8 +294,13 @@ class Networks:
         """
         resolv = await self._with.host.ask(ReadFile("/etc/resolv.conf"))
         on_link = [route.destination for route in routes if route.on_link]
-        remote = [other for other in self._state.networks.values() if self._with.addressing.is_remote(other)]
-        return [*on_link, *_nameservers(resolv or ""), *self._on_this_host(remote)]
+        return [*on_link, *_nameservers(resolv or ""), *self._on_this_host(self._remote_networks())]
+
+    def _remote_networks(self) -> Sequence[Network]:
+        """Return the networks whose addresses plugins manage."""
+        own = self._with.addressing.drivers
+        by_driver = self._state.networks_by_ipam().items()
+        return [network for driver, networks in by_driver if driver not in own for network in networks.values()]
 
     async def remove(self, reference: str) -> Network:
         """Remove a network. Raises Forbidden where it is predefined or has endpoints."""
@@ -351,7 +358,10 @@ class Networks:
             # Whatever comes; but not while others wait for the firewall, since an IPAM plugin may be slow.
             afterwards.push_async_callback(self._with.addressing.forget, network)
             rules = firewall.change(add=(), remove=driver.intents(network))
-            failures = await carry_out_all(self._with.host, [*driver.delete_network(network), *rules])
+            idle = [op for op in rules if isinstance(op, ChangeElements) and op.idle]
+            now = [*driver.delete_network(network), *(op for op in rules if op not in idle)]
+            failures = await carry_out_all(self._with.host, now)
+            self._with.firewall.later(idle)
         self._with.events.destroyed(network)
         if failures:
             raise TeardownFailed(f"network {network.name} is gone, but not everything of it", failures)

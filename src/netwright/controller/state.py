@@ -32,6 +32,7 @@ class State:
         self._on_network: dict[Id, dict[Id, Endpoint]] = {}
         self._in_sandbox: dict[Id, dict[Id, Endpoint]] = {}
         self._named: dict[str, Id] = {}
+        self._by_ipam: dict[str, dict[Id, Network]] = {}
         self._at_interface: dict[str, Id] = {}
         self._reaching: dict[Id, dict[Id, None]] = {}
         self.unfinished: set[Id] = set()
@@ -96,6 +97,7 @@ class State:
             case Network():
                 self.networks[row.id] = row
                 self._named[row.name] = row.id
+                self._by_ipam.setdefault(row.ipam_driver, {})[row.id] = row
             case Sandbox():
                 self._unlink(row.id)
                 self.sandboxes[row.id] = row
@@ -114,6 +116,7 @@ class State:
             case Network():
                 self.networks.pop(row.id, None)
                 self._named.pop(row.name, None)
+                self._by_ipam.get(row.ipam_driver, {}).pop(row.id, None)
                 self._on_network.pop(row.id, None)
             case Sandbox():
                 self._unlink(row.id)
@@ -158,6 +161,10 @@ class State:
             for network in self.networks.values()
             if network.id.startswith(prefix) and network.id not in self.unfinished
         ]
+
+    def networks_by_ipam(self) -> Mapping[str, Mapping[Id, Network]]:
+        """Return the networks by the name of the driver that manages their addresses."""
+        return self._by_ipam
 
     def name_taken(self, name: str) -> bool:
         """Tell whether a network has this name."""

@@ -51,17 +51,38 @@ def removal(table: str) -> list[str]:
     return [f"{verb} table {family} {table}" for family in ("inet", "bridge") for verb in ("add", "delete")]
 
 
-def transition(table: str, old: set[Element], new: set[Element]) -> list[ChangeElements]:
-    """Return the one transaction, with its inverse, that turns these elements into those; none where they are equal.
+_SLOW_TO_DELETE = frozenset(("own4", "own6"))
+"""Sets of intervals over several parts: the kernel finds what is to be deleted by comparing it with all there is.
 
-    What goes must go before what comes: a key of a map may get another value.
+What they say, that a subnet is behind a bridge, says nothing once the bridge is gone.
+"""
+
+
+def transition(table: str, old: set[Element], new: set[Element]) -> list[ChangeElements]:
+    """Return the transactions, with their inverses, that turn these elements into those; none where they are equal.
+
+    It is one, but for what may be deleted when there is time. What goes must go before what comes: a key of a map may
+    get another value.
     """
     going, coming = old - new, new - old
+    idle = {element for element in going if element.set in _SLOW_TO_DELETE}
+    return [*_transaction(table, going - idle, coming), *_tidying(table, idle)]
+
+
+def _transaction(table: str, going: set[Element], coming: set[Element]) -> list[ChangeElements]:
     if not going and not coming:
         return []
     forth = (*_deletions(table, going), *changes(Verb.ADD, table, coming))
     back = (*_deletions(table, coming), *changes(Verb.ADD, table, going))
     return [ChangeElements(changes=forth, undo=back)]
+
+
+def _tidying(table: str, idle: set[Element]) -> list[ChangeElements]:
+    """Return what deletes elements later, even where all was made anew without them meanwhile."""
+    if not idle:
+        return []
+    there = changes(Verb.ADD, table, idle)
+    return [ChangeElements(changes=(*there, *changes(Verb.DELETE, table, idle)), undo=tuple(there), idle=True)]
 
 
 def _deletions(table: str, elements: Iterable[Element]) -> list[SetChange]:

@@ -422,10 +422,14 @@ class NftTransaction(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeElements(Op):
-    """Change elements of nftables sets and maps, in this order and in one transaction: all or none."""
+    """Change elements of nftables sets and maps, in this order and in one transaction: all or none.
+
+    `idle` is for what may be done a little later: no packet is treated otherwise until then.
+    """
 
     changes: tuple[SetChange, ...]
     undo: tuple[SetChange, ...] = ()
+    idle: bool = False
 
     def inverse(self) -> Op | None:
         return ChangeElements(changes=self.undo) if self.undo else None

@@ -49,6 +49,7 @@ async def test_a_crash_at_any_step_ends_before_or_after_the_change(change: Chang
 async def test_a_start_finds_nothing_to_do_after_a_change(change: Change) -> None:
     world = await change.world()
     await change.act(world.engine)
+    await world.engine.firewall.tidied()
     before = world.seen()
     await world.live(Steps())
     assert differences(before, world.seen()) == []

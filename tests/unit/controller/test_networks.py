@@ -1,11 +1,13 @@
 """Networks while they are being made."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
-from tests.unit.controller.world import World, give_turns, network, sandbox
+from tests.unit.controller.world import World, differences, give_turns, network, sandbox
 
 from netwright.errors import Conflict, InvalidInput, NotFound
+from netwright.host.ops import ChangeElements, Op
 
 
 async def test_nobody_finds_a_network_before_it_stands() -> None:
@@ -27,3 +29,41 @@ async def test_nobody_finds_a_network_before_it_stands() -> None:
 
     assert engine.networks.get("late") == made
     assert made in engine.networks.list()
+
+
+async def test_a_network_that_comes_again_at_once_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, gate = World(), asyncio.Event()
+    engine = await world.live()
+    carry_out = world.host.do
+
+    async def do(ops: Sequence[Op]) -> None:
+        if any(isinstance(op, ChangeElements) and op.idle for op in ops):
+            await gate.wait()
+        await carry_out(ops)
+
+    monkeypatch.setattr(world.host, "do", do)
+    wish = network("again", options={"com.docker.network.bridge.name": "br-again"})
+    first = await engine.networks.create(wish)
+    await engine.networks.remove("again")
+
+    making = asyncio.ensure_future(engine.networks.create(wish))
+    await give_turns(100)
+    gate.set()
+    second = await making
+    await engine.firewall.tidied()
+
+    assert first.pools == second.pools
+    assert differences((await world.rebuilt()).seen()["machine"], world.seen()["machine"]) == []
+
+
+async def test_nothing_of_a_removed_network_stays_in_the_firewall() -> None:
+    world = World()
+    engine = await world.live()
+    await engine.networks.create(network("stays"))
+    before = world.seen()["machine"]
+
+    await engine.networks.create(network("short"))
+    await engine.networks.remove("short")
+    await engine.firewall.tidied()
+
+    assert differences(before, world.seen()["machine"]) == []
