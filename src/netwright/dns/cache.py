@@ -1,5 +1,6 @@
 """What upstream servers have said, for as long as they allow. Pure: the clock is the caller's."""
 
+from collections import OrderedDict
 from typing import NamedTuple
 
 from netwright.dns.wire import NOERROR, NXDOMAIN, Response, aged
@@ -26,7 +27,8 @@ class Cache:
 
     def __init__(self, entries: int = ENTRIES) -> None:
         self._entries = entries
-        self._kept: dict[Key, Kept] = {}
+        # Not a dict: to find its first entry one walks over all that were deleted before it.
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -46,10 +48,11 @@ class Cache:
         seconds = lifetime(response)
         if seconds <= 0:
             return
-        self._kept.pop(key, None)
-        if len(self._kept) >= self._entries:
-            del self._kept[next(iter(self._kept))]
-        self._kept[key] = Kept(response, now, now + seconds)
+        kept = self._kept
+        kept.pop(key, None)
+        if len(kept) >= self._entries:
+            kept.popitem(last=False)
+        kept[key] = Kept(response, now, now + seconds)
 
     def clear(self) -> None:
         """Forget everything: the servers are others now."""

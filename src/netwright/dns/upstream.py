@@ -65,6 +65,8 @@ class Health:
 
     def order(self, upstream: Upstream, now: float) -> Sequence[str]:
         """Return the servers in the order in which they are to be asked."""
+        if not self._failed:
+            return upstream.servers
         return sorted(upstream.servers, key=lambda server: self._failed.get((upstream.scope, server), 0.0) > now)
 
 

@@ -35,6 +35,7 @@ _NAME = 255
 _LABEL = 63
 _POINTER = 0xC0
 _DO = 0x8000
+_DOT, _BACKSLASH = b".\\"
 
 
 class Malformed(ValueError):
@@ -76,7 +77,7 @@ def parse_query(packet: bytes) -> Query:
         raise Malformed("not a standard query", NOTIMP)
     if questions != 1 or answers or authorities or additional > 2:
         raise Malformed("not one question alone")
-    labels, end = _labels(packet)
+    name, end = _name(packet)
     if end + 4 > length:
         raise Malformed("the question is cut off")
     kind, klass = _SHORTS.unpack_from(packet, end)
@@ -85,30 +86,33 @@ def parse_query(packet: bytes) -> Query:
     size, edns, dnssec = _extension(packet, end, additional) if additional else (PLAIN_SIZE, False, False)
     if not additional and end != length:
         raise Malformed("bytes after the end")
-    return Query(identity, flags, b".".join(labels).decode("latin-1"), kind, klass, question, size, edns, dnssec)
+    return Query(identity, flags, name, kind, klass, question, size, edns, dnssec)
 
 
-def _labels(packet: bytes) -> tuple[list[bytes], int]:
-    """Return the labels of the question's name, dots in them escaped, and where it ends."""
-    labels: list[bytes] = []
+def _name(packet: bytes) -> tuple[str, int]:
+    """Return the text of the question's name, dots in its labels escaped, and where it ends."""
+    starts: list[int] = []
     place, length = HEADER, len(packet)
-    while True:
-        if place >= length:
-            raise Malformed("the name is cut off")
+    while place < length:
         size = packet[place]
-        place += 1
         if not size:
             break
         if size > _LABEL:
             raise Malformed("a compressed or unknown label in a question")
-        if place + size > length or place + size - HEADER >= _NAME:
-            raise Malformed("the name is cut off or too long")
-        label = packet[place : place + size]
-        if b"." in label or b"\\" in label:
-            label = label.replace(b"\\", b"\\\\").replace(b".", b"\\.")
-        labels.append(label)
-        place += size
-    return labels, place
+        starts.append(place)
+        place += size + 1
+    if place >= length or place - HEADER >= _NAME:
+        raise Malformed("the name is cut off or too long")
+    text = bytearray(packet[HEADER + 1 : place])
+    for start in starts[1:]:
+        text[start - HEADER - 1] = _DOT
+    if len(starts) <= text.count(_DOT) or _BACKSLASH in text:
+        text = bytearray(b".".join(_escaped(packet[start + 1 : start + 1 + packet[start]]) for start in starts))
+    return text.decode("latin-1"), place + 1
+
+
+def _escaped(label: bytes) -> bytes:
+    return label.replace(b"\\", b"\\\\").replace(b".", b"\\.")
 
 
 def _extension(packet: bytes, place: int, count: int) -> tuple[int, bool, bool]:
@@ -230,9 +234,11 @@ def parse_response(packet: bytes, question: bytes) -> Response:
     if not questions and rcode not in {NOERROR, NXDOMAIN}:
         return Response(packet, rcode, truncated, 0, ())
     end = HEADER + len(question)
-    if questions != 1 or not _same(packet[HEADER:end], question):
+    said = packet[HEADER:end]
+    if questions != 1 or (said != question and not _same(said, question)):
         raise Malformed("an answer to another question")
-    packet = packet[:HEADER] + question + packet[end:]
+    if said != question:
+        packet = packet[:HEADER] + question + packet[end:]
     try:
         ttls, seconds = _walk(packet, end, (answers, authorities, additional))
     except Malformed:

@@ -127,7 +127,8 @@ class Names:
 
     def exact(self, name: str) -> tuple[Member, ...]:
         """Return the endpoints of this (normal) name."""
-        return tuple(self._named.get(name, {}).values())
+        named = self._named.get(name)
+        return () if named is None else tuple(named.values())
 
     def starred(self, name: str) -> tuple[Member, ...]:
         """Return the endpoints whose alias with a star covers this (normal) name; the longest such alias counts."""
@@ -151,6 +152,10 @@ def _suffixes(name: str) -> Iterator[str]:
         _, dot, rest = rest.partition(".")
 
 
+_NOBODY = Names()
+"""The names on a network where nobody has one."""
+
+
 class Zone:
     """All names of an engine, and all views."""
 
@@ -159,8 +164,8 @@ class Zone:
         self.views: dict[str, View] = {}
 
     def network(self, identity: str) -> Names:
-        """Return the names on a network; of one without names an empty table that is not kept."""
-        return self._networks.get(identity) or Names()
+        """Return the names on a network, to be read; of one without names an empty table."""
+        return self._networks.get(identity, _NOBODY)
 
     def add(self, member: Member) -> None:
         """Publish an endpoint."""
@@ -188,8 +193,10 @@ class Zone:
         found = self._on_any(view.networks, name, wanted)
         if found is not None:
             return found
+        if "." not in wanted:
+            return None
         # The shortest name of a network first, as in Docker; nearly always none of them ends the name.
-        for item in sorted((item for item in view.networks if wanted.endswith(item.suffix)), key=_length):
+        for item in sorted([item for item in view.networks if wanted.endswith(item.suffix)], key=_length):
             cut = len(item.suffix)
             found = self._on_any((item,), name[:-cut], wanted[:-cut])
             if found is not None:

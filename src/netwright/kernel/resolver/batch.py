@@ -9,13 +9,17 @@ a datagram and copies none of it.
 import ctypes
 import socket
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from netwright.dns import wire
 
 SLOTS = 64
 """How many datagrams are received at once; then other sockets get their turn."""
 
 IN_SLOT = 2048
 """Room for one query. A longer one is cut, and then does not parse."""
+OUT_SLOT = wire.LARGEST + 64
+"""Room for one answer by UDP, with headers."""
 NAME = 16
 """`struct sockaddr_in`: family, port, address, each as it stands in packets."""
 
@@ -131,12 +135,64 @@ class Outbox:
 
     def send(self, descriptor: int, first: int, end: int) -> None:
         """Send the answers in these slots. What cannot be sent is lost, as where a firewall inside forbids it."""
-        while first < end:
-            place = ctypes.addressof(self._messages) + first * ctypes.sizeof(_Message)
-            sent = _sendmmsg(descriptor, place, end - first, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-            first += max(1, sent)
+        if first < end:
+            _send(descriptor, ctypes.addressof(self._messages), first, end)
 
 
-def framed(identity: bytes, tail: bytes, name: bytes) -> bytes:
-    """Return one answer as a whole IPv4 datagram from 127.0.0.11:53 to a sender."""
-    return b"".join((_IPV4, name[4:8], _FROM_53, name[2:4], _UDP.pack(len(tail) + 10, 0), identity, tail))
+def _send(descriptor: int, messages: int, first: int, end: int) -> None:
+    """Send messages of a row of them; one that cannot be sent does not keep back the next."""
+    while first < end:
+        place = messages + first * ctypes.sizeof(_Message)
+        first += max(1, _sendmmsg(descriptor, place, end - first, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL))
+
+
+class Way(Protocol):
+    """The socket by which answers leave, and whether it is a raw one."""
+
+    @property
+    def descriptor(self) -> int: ...
+
+    @property
+    def is_raw(self) -> bool: ...
+
+
+class Late:
+    """Answers that were not there yet when their queries came: kept for a moment, and sent many in one system call."""
+
+    def __init__(self) -> None:
+        self._data = memoryview(bytearray(SLOTS * OUT_SLOT))
+        self._names = memoryview(bytearray(SLOTS * NAME))
+        self._vectors = (_Vector * SLOTS)()
+        self._messages = (_Message * SLOTS)()
+        data, names = _address(self._data), _address(self._names)
+        for slot in range(SLOTS):
+            self._vectors[slot].base = data + slot * OUT_SLOT
+            header = self._messages[slot].header
+            header.name, header.name_length = names + slot * NAME, NAME
+            header.vectors, header.vector_count = ctypes.addressof(self._vectors[slot]), 1
+        self._lengths = memoryview(self._vectors).cast("B").cast("L")
+        self._descriptor = -1
+        self._count = 0
+
+    def add(self, way: Way, identity: bytes, tail: bytes, name: bytes) -> None:
+        """Take an answer to a sender. The socket that it goes by is not closed before `send`."""
+        descriptor = way.descriptor
+        if self._count == SLOTS or descriptor != self._descriptor:
+            self.send()
+            self._descriptor = descriptor
+        slot = self._count
+        self._count = slot + 1
+        if way.is_raw:
+            packet = b"".join((_IPV4, name[4:8], _FROM_53, name[2:4], _UDP.pack(len(tail) + 10, 0), identity, tail))
+        else:
+            packet = identity + tail
+        place, length = slot * OUT_SLOT, len(packet)
+        self._data[place : place + length] = packet
+        self._names[slot * NAME : slot * NAME + 8] = name
+        self._lengths[2 * slot + 1] = length
+
+    def send(self) -> None:
+        """Send what has been taken. What cannot be sent is lost, as datagrams are."""
+        if self._count:
+            _send(self._descriptor, ctypes.addressof(self._messages), 0, self._count)
+            self._count = 0

@@ -32,10 +32,10 @@ class Datagrams:
         if count <= 0:
             return
         station.counts.queries += count
-        outbox, pieces = (self._plain, PLAIN) if station.raw is None else (self._raw, RAW)
-        descriptor = (station.raw or station.datagrams).fileno()
+        raw, descriptor = station.is_raw, station.descriptor
+        outbox, pieces = (self._raw, RAW) if raw else (self._plain, PLAIN)
         data, received, length_at, vectors = inbox.data, inbox.received, inbox.length_at, outbox.vectors
-        known, raw = station.known, station.raw is not None
+        known = station.known
         unsent = 0
         start = 2
         last = 2 * pieces - 2

@@ -2,18 +2,19 @@
 
 import errno
 import os
-import random
 import socket
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from netwright.dns import wire
 from netwright.dns.wire import Malformed, Response
 from netwright.kernel.companion.loop import READABLE, WRITABLE, Loop
+from netwright.kernel.resolver.chance import Chance
 
 LINES = 32
-"""Sockets, each at a port of its own, among which a query to a server goes by chance."""
+"""Sockets, each at a port of its own, among which a query to a server goes by chance. A power of two, 256 at most."""
 USES = 16
 """Queries that one socket serves before another one, at another port, takes its place."""
 IDLE = 10.0
@@ -40,10 +41,12 @@ class Asker(Protocol):
 class Exchange:
     """A query with one server. The id is random: who does not see the query cannot guess what answers it."""
 
-    def __init__(self, asker: Asker, server: str) -> None:
+    __slots__ = ("asker", "identity", "server")
+
+    def __init__(self, asker: Asker, server: str, identity: bytes) -> None:
         self.asker = asker
         self.server = server
-        self.identity = os.urandom(2)
+        self.identity = identity
 
     def again(self) -> None:
         """Ask again, where that makes sense."""
@@ -71,7 +74,7 @@ class Line:
     def __init__(self, loop: Loop, buffer: memoryview, server: str) -> None:
         self.waiting: dict[bytes, Datagram] = {}
         self.uses = 0
-        self.last = 0.0
+        self.idle_since = 0.0
         self.is_open = True
         self._loop = loop
         self._buffer = buffer
@@ -80,7 +83,6 @@ class Line:
 
     def ask(self, datagram: "Datagram", packet: bytes) -> None:
         """Send a query whose answer is waited for. Raises OSError."""
-        self.last = time.monotonic()
         self._socket.send(packet)
         self.waiting[datagram.identity] = datagram
 
@@ -88,24 +90,26 @@ class Line:
         """Wait for an answer no more; a socket that has served its queries goes with the last of them."""
         if self.waiting.get(datagram.identity) is datagram:
             del self.waiting[datagram.identity]
-        if self.uses >= USES and not self.waiting:
-            self.close()
+        if not self.waiting:
+            self.idle_since = time.monotonic()
+            if self.uses >= USES:
+                self.close()
 
     def _receive(self, _: int) -> None:
-        while self.is_open:
-            try:
-                size = self._socket.recv_into(self._buffer)
-            except BlockingIOError:
-                return
-            except OSError:
-                # Nobody listens there, or there is no way: the kernel was told so.
-                for datagram in list(self.waiting.values()):
-                    datagram.asker.failed(datagram)
-                return
-            packet = self._buffer[:size].tobytes()
-            datagram_or_none = self.waiting.get(packet[:2])
-            if datagram_or_none is not None:
-                datagram_or_none.read(packet)
+        """Take one answer: the loop calls again where there are more, which costs less than to be told that none is."""
+        try:
+            size = self._socket.recv_into(self._buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            # Nobody listens there, or there is no way: the kernel was told so.
+            for datagram in list(self.waiting.values()):
+                datagram.asker.failed(datagram)
+            return
+        packet = self._buffer[:size].tobytes()
+        asked = self.waiting.get(packet[:2])
+        if asked is not None:
+            asked.read(packet)
 
     def close(self) -> None:
         """Let go of the socket: now, because a namespace may be waiting for it."""
@@ -121,18 +125,30 @@ class Lines:
     def __init__(self, loop: Loop, buffer: memoryview) -> None:
         self._loop = loop
         self._buffer = buffer
+        self._chance = Chance()
         self._lines: dict[tuple[str, str], list[Line]] = {}
 
-    def take(self, scope: str, server: str, inside: AbstractContextManager[None]) -> Line:
-        """Return one of the sockets to a server, by chance. Raises OSError, ValueError."""
-        lines = self._lines.setdefault((scope, server), [])
-        place = random.randrange(LINES)
+    def take(self, scope: str, server: str, inside: Callable[[], AbstractContextManager[None]]) -> tuple[Line, bytes]:
+        """Return one of the sockets to a server, by chance, and an id that no query there has.
+
+        A new socket is made inside what the third argument gives. Raises OSError, ValueError.
+        """
+        drawn = self._chance.take(3)
+        line, identity = self._line(scope, server, drawn[0] % LINES, inside), drawn[1:]
+        while identity in line.waiting:
+            identity = self._chance.take(2)
+        return line, identity
+
+    def _line(self, scope: str, server: str, place: int, inside: Callable[[], AbstractContextManager[None]]) -> Line:
+        lines = self._lines.get((scope, server))
+        if lines is None:
+            lines = self._lines[scope, server] = []
         if place < len(lines):
             line = lines[place]
             if line.is_open and line.uses < USES:
                 line.uses += 1
                 return line
-        with inside:
+        with inside():
             line = Line(self._loop, self._buffer, server)
         line.uses = 1
         if place < len(lines):
@@ -152,7 +168,7 @@ class Lines:
         """Close the sockets that nobody needs."""
         for key, lines in list(self._lines.items()):
             for line in lines:
-                if not line.waiting and now - line.last > IDLE:
+                if not line.waiting and now - line.idle_since > IDLE:
                     line.close()
             self._lines[key] = [line for line in lines if line.is_open]
             if not self._lines[key]:
@@ -162,12 +178,13 @@ class Lines:
 class Datagram(Exchange):
     """A query by UDP."""
 
-    def __init__(self, asker: Asker, server: str, line: Line, tail: bytes) -> None:
-        super().__init__(asker, server)
-        while self.identity in line.waiting:
-            self.identity = os.urandom(2)
+    __slots__ = ("_line", "_packet")
+
+    def __init__(self, asker: Asker, server: str, way: tuple[Line, bytes], tail: bytes) -> None:
+        line, identity = way
+        super().__init__(asker, server, identity)
         self._line = line
-        self._packet = self.identity + tail
+        self._packet = identity + tail
         line.ask(self, self._packet)
 
     def again(self) -> None:
@@ -184,7 +201,7 @@ class Stream(Exchange):
     """A query by TCP, for an answer that no datagram holds. Raises OSError, ValueError."""
 
     def __init__(self, loop: Loop, asker: Asker, server: str, tail: bytes) -> None:
-        super().__init__(asker, server)
+        super().__init__(asker, server, os.urandom(2))
         packet = self.identity + tail
         self._out = len(packet).to_bytes(2, "big") + packet
         self._in = bytearray()

@@ -3,8 +3,9 @@
 import ctypes
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 from netwright.dns import upstream as policy
 from netwright.dns import wire
@@ -24,7 +25,17 @@ FLIGHTS = 2048
 _ROOM = 1 << 16
 _CLONE_NEWNET = 0x40000000
 
-Deliver = Callable[[bytes], None]
+
+class Caller(Protocol):
+    """Who has asked, from a sandbox, and is told an answer whose id is not his; once at most."""
+
+    @property
+    def station(self) -> Station:
+        """Where he asks from."""
+
+    def answer(self, response: bytes) -> None:
+        """Take the answer."""
+
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,11 +57,9 @@ class Forwarder:
         """Tell whether nothing is under way."""
         return not self._flights
 
-    def ask(self, station: Station, upstream: Upstream, query: Query, tail: bytes, deliver: Deliver) -> bool:
-        """Ask, or wait for an answer that is asked for already; tell whether there was room.
-
-        `deliver` is called once, with an answer whose id is to be overwritten.
-        """
+    def ask(self, caller: Caller, upstream: Upstream, query: Query, tail: bytes) -> bool:
+        """Ask, or wait for an answer that is asked for already; tell whether there was room."""
+        station = caller.station
         if station.waiting >= PER_SANDBOX:
             return False
         key = (upstream.scope, tail)
@@ -60,10 +69,10 @@ class Forwarder:
                 return False
             flight = Flight(self, key, query, upstream, station.namespace if upstream.scope else None)
             self._flights[key] = flight
-            flight.wait(station, deliver)
+            flight.wait(caller)
             flight.begin()
         else:
-            flight.wait(station, deliver)
+            flight.wait(caller)
         return True
 
     def landed(self, key: Key) -> None:
@@ -97,8 +106,27 @@ class Forwarder:
 class Flight:
     """One query on its way, whoever has asked it.
 
-    `namespace` is where it is asked from, None for the host.
+    `namespace` is where it is asked from, None for the host. There is one for every query that goes to a server, so
+    what most of them do not need is made when it is.
     """
+
+    __slots__ = (
+        "_asked",
+        "_began",
+        "_hurry",
+        "_key",
+        "_last",
+        "_namespace",
+        "_repeated",
+        "_scope",
+        "_servers",
+        "_silent",
+        "_timer",
+        "_waiting",
+        "forwarder",
+        "over",
+        "query",
+    )
 
     def __init__(self, forwarder: Forwarder, key: Key, query: Query, upstream: Upstream, namespace: int | None) -> None:
         self.forwarder = forwarder
@@ -106,15 +134,15 @@ class Flight:
         self._key = key
         self._scope = upstream.scope
         self._namespace = namespace
-        self._servers = forwarder.health.order(upstream, time.monotonic())
+        self._began = time.monotonic()
+        self._servers = forwarder.health.order(upstream, self._began)
         self._asked = 0
         self._silent: dict[Exchange, None] = {}
-        self._waiting: list[tuple[Station, Deliver]] = []
+        self._waiting: list[Caller] = []
         self._last: Response | None = None
-        self._began = time.monotonic()
         self._hurry = policy.DEADLINE
         """When, in seconds after the beginning, the next server is asked beside those that are silent."""
-        self._repeats = list(policy.AGAIN)
+        self._repeated = 0
         self._timer: Timer | None = None
         self.over = False
 
@@ -123,11 +151,11 @@ class Flight:
         """The question that an answer must repeat."""
         return self.query.question
 
-    def wait(self, station: Station, deliver: Deliver) -> None:
+    def wait(self, caller: Caller) -> None:
         """Tell one more when the answer comes."""
-        station.waiting += 1
-        station.counts.forwards += 1
-        self._waiting.append((station, deliver))
+        caller.station.waiting += 1
+        caller.station.counts.forwards += 1
+        self._waiting.append(caller)
 
     def begin(self) -> None:
         """Ask the first server, and see to what happens if it is silent."""
@@ -148,18 +176,18 @@ class Flight:
     def _set_timer(self) -> None:
         if self.over:
             return
-        moments = [policy.DEADLINE, *self._repeats[:1]]
-        if self._asked < len(self._servers):
-            moments.append(self._hurry)
-        self._timer = self.forwarder.timers.at(self._began + min(moments), self._tick)
+        moment = policy.AGAIN[self._repeated] if self._repeated < len(policy.AGAIN) else policy.DEADLINE
+        if self._hurry < moment and self._asked < len(self._servers):
+            moment = self._hurry
+        self._timer = self.forwarder.timers.at(self._began + moment, self._tick)
 
     def _tick(self) -> None:
         """Do what is due."""
         passed = time.monotonic() - self._began
         if passed >= policy.DEADLINE:
             self._give_up()
-        elif self._repeats and passed >= self._repeats[0]:
-            del self._repeats[0]
+        elif self._repeated < len(policy.AGAIN) and passed >= policy.AGAIN[self._repeated]:
+            self._repeated += 1
             for exchange in list(self._silent):
                 exchange.again()
         elif passed >= self._hurry:
@@ -168,8 +196,8 @@ class Flight:
 
     def _ask(self, server: str) -> bool:
         try:
-            line = self.forwarder.lines.take(self._scope, server, self.forwarder.inside(self._namespace))
-            exchange = Datagram(self, server, line, self._key[1])
+            way = self.forwarder.lines.take(self._scope, server, self._inside)
+            exchange = Datagram(self, server, way, self._key[1])
         except (OSError, ValueError):
             self.forwarder.health.failed(self._scope, server, time.monotonic())
             return False
@@ -183,18 +211,22 @@ class Flight:
             return
         self._drop(exchange)
         if policy.is_final(response):
+            now = time.monotonic()
             self.forwarder.health.answered(self._scope, exchange.server)
             if not response.truncated:
-                self.forwarder.cache.put(self._key, response, time.monotonic())
-            self._land(response.packet)
+                self.forwarder.cache.put(self._key, response, now)
+            self._land(response.packet, now)
             return
         self._last = response
         self.failed(exchange)
 
+    def _inside(self) -> AbstractContextManager[None]:
+        return self.forwarder.inside(self._namespace)
+
     def _by_stream(self, exchange: Datagram) -> None:
         self._drop(exchange)
         try:
-            with self.forwarder.inside(self._namespace):
+            with self._inside():
                 stream = Stream(self.forwarder.loop, self, exchange.server, self._key[1])
             self._silent[stream] = None
         except OSError:
@@ -217,25 +249,27 @@ class Flight:
         now = time.monotonic()
         for exchange in self._silent:
             self.forwarder.health.failed(self._scope, exchange.server, now)
-        for station, _ in self._waiting:
-            station.counts.failures += 1
+        for caller in self._waiting:
+            caller.station.counts.failures += 1
         failure = wire.respond(self.query, (), 0, rcode=wire.SERVFAIL)
-        self._land(self._last.packet if self._last is not None else failure)
+        self._land(self._last.packet if self._last is not None else failure, now)
 
-    def _land(self, packet: bytes) -> None:
+    def _land(self, packet: bytes, now: float) -> None:
         self.abandon()
         self.forwarder.landed(self._key)
-        seconds = time.monotonic() - self._began
-        for station, deliver in self._waiting:
+        seconds = now - self._began
+        for caller in self._waiting:
+            station = caller.station
             station.waiting -= 1
             station.counts.seconds += seconds
             if not station.closed:
-                deliver(packet)
+                caller.answer(packet)
 
     def abandon(self) -> None:
         """Ask no more."""
         self.over = True
         if self._timer is not None:
             self._timer.cancel()
-        for exchange in list(self._silent):
-            self._drop(exchange)
+        silent, self._silent = self._silent, {}
+        for exchange in silent:
+            exchange.close()

@@ -23,14 +23,11 @@ class HostConfiguration:
         self._looked = -OFTEN
         self._state: tuple[int, int, int, int] | None = None
         self.conf = ResolvConf()
+        self.ndots = False
+        """Whether it says from how many dots on a name is a whole one."""
         self.generation = 0
         """Grows with every change."""
         self.follow()
-
-    @property
-    def ndots(self) -> bool:
-        """Tell whether it says from how many dots on a name is a whole one."""
-        return any(option.startswith("ndots:") for option in self.conf.options)
 
     def follow(self) -> None:
         """Read it again if it is not what it was; one that is gone for a moment counts as it was."""
@@ -52,4 +49,5 @@ class HostConfiguration:
         self._state = state
         if conf != self.conf:
             self.conf = conf
+            self.ndots = any(option.startswith("ndots:") for option in conf.options)
             self.generation += 1

@@ -1,6 +1,7 @@
 """The resolver's process: what it serves, and what its engine may ask of it."""
 
 import errno
+import gc
 import os
 import resource
 import socket
@@ -24,6 +25,9 @@ from netwright.kernel.resolver.timers import Timers
 
 TICK = 10.0
 """Seconds between two looks for what has grown old."""
+
+GARBAGE = 20_000
+"""How many objects come, more than go, between two searches for such as keep each other alive."""
 
 OK: Answer = ("ok", ())
 
@@ -72,6 +76,7 @@ class Resolver:
         try:
             self._loop.turn(self._timers.wait(TICK))
             self._timers.run()
+            self._service.late.send()
         except Exception:
             if time.monotonic() - self._complained > TICK:
                 self._complained = time.monotonic()
@@ -121,6 +126,7 @@ class Resolver:
         self._loop.unwatch(station.datagrams)
         self._loop.unwatch(station.streams)
         self._streams.leave(station)
+        self._service.late.send()
         self._service.close(station)
         # At once: the engine is about to let the namespace go.
         station.close()
@@ -187,4 +193,7 @@ def main() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    # What is loaded stays, and of what comes nearly all goes by itself: searching for circles can wait for long.
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 50)
     Resolver(socket.socket(fileno=0), socket.socket(fileno=1), hard, home).run()

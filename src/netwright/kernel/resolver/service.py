@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections.abc import Callable
 from itertools import cycle
 
 from netwright.dns import local, wire
@@ -11,8 +10,8 @@ from netwright.dns.local import Elsewhere
 from netwright.dns.upstream import Upstream, of_view
 from netwright.dns.wire import Malformed, Query
 from netwright.dns.zone import Member, View, Zone
-from netwright.kernel.resolver.batch import Prepared, prepare
-from netwright.kernel.resolver.forward import Forwarder
+from netwright.kernel.resolver.batch import Late, Prepared, prepare
+from netwright.kernel.resolver.forward import Caller, Forwarder
 from netwright.kernel.resolver.host import HostConfiguration
 from netwright.kernel.resolver.notices import Notices
 from netwright.kernel.resolver.station import Known, Station
@@ -23,8 +22,23 @@ ORDERS_BYTES = 1 << 14
 CLASHES = 100
 """How many names of one sandbox are said to clash; somebody who makes them by the thousand is not to fill the log."""
 
-Deliver = Callable[[bytes], None]
-"""Takes an answer that comes later, without its id."""
+
+class ByDatagram:
+    """Who asks by UDP what is not known here."""
+
+    __slots__ = ("_identity", "_late", "_sender", "query", "station")
+
+    def __init__(self, station: Station, late: Late, query: Query, identity: bytes, sender: bytes) -> None:
+        self.station = station
+        self.query = query
+        self._late = late
+        self._identity = identity
+        self._sender = sender
+
+    def answer(self, response: bytes) -> None:
+        """Send the answer, cut down to what the sender can take."""
+        tail = (response if len(response) <= wire.PLAIN_SIZE else wire.shorten(response, self.query))[2:]
+        self._late.add(self.station, self._identity, tail, self._sender)
 
 
 class Service:
@@ -40,6 +54,7 @@ class Service:
         """Whether it has ever been told a whole zone."""
         self.stations: dict[str, Station] = {}
         self.notices = Notices()
+        self.late = Late()
         self._clashes: dict[str, set[str]] = {}
 
     def open(self, station: Station) -> None:
@@ -127,12 +142,15 @@ class Service:
 
     def datagram(self, station: Station, packet: bytes, sender: bytes) -> Prepared | None:
         """Answer a query by UDP that is not known byte for byte (`datagrams.Slow`)."""
-        identity, tail = packet[:2], packet[2:]
+        tail = packet[2:]
         known: Known | bytes | None = station.known.get(tail) or self._learn(station, packet, tail)
         if isinstance(known, Query):
-            known = self._forward(station, known, tail, lambda answer: station.send(identity, answer, sender))
+            caller = ByDatagram(station, self.late, known, packet[:2], sender)
+            if (answer := self._forward(caller, known, tail)) is not None:
+                caller.answer(answer)
+            return None
         if isinstance(known, bytes):
-            station.send(identity, known, sender)
+            self.late.add(station, packet[:2], known, sender)
             return None
         return known if known is None or isinstance(known, Prepared) else next(known)
 
@@ -151,15 +169,17 @@ class Service:
         station.learn(tail, known)
         return known
 
-    def stream(self, station: Station, packet: bytes, deliver: Deliver) -> bytes | None:
-        """Answer a query by TCP: the answer without its id, or None where it is delivered later or never."""
+    def stream(self, caller: Caller, packet: bytes) -> bytes | None:
+        """Answer a query by TCP: the answer without its id, or None where the caller is told later or never."""
+        station = caller.station
         station.counts.queries += 1
         decided = self._decide(station, packet, datagram=False)
         match decided:
             case bytes() | None:
                 return decided
             case Query():
-                return self._forward(station, decided, packet[2:], deliver, datagram=False)
+                answer = self._forward(caller, decided, packet[2:])
+                return None if answer is None else answer[2:]
             case _:
                 return random.choice(decided)
 
@@ -197,25 +217,20 @@ class Service:
                 f"network {decision.clash}: it is told the former; {name}.{decision.clash} means the latter"
             )
 
-    def _forward(
-        self, station: Station, query: Query, tail: bytes, deliver: Deliver, *, datagram: bool = True
-    ) -> bytes | None:
-        """Answer from what servers have said, or ask them."""
+    def _forward(self, caller: Caller, query: Query, tail: bytes) -> bytes | None:
+        """Answer from what servers have said, or ask them and return None."""
+        station = caller.station
         upstream = self._upstream(station)
         if not upstream.servers:
             station.counts.failures += 1
-            return wire.respond(query, (), 0, rcode=wire.SERVFAIL)[2:]
-
-        def fitted(response: bytes) -> bytes:
-            return (wire.shorten(response, query) if datagram else response)[2:]
-
+            return wire.respond(query, (), 0, rcode=wire.SERVFAIL)
         cached = self._forwarder.cache.get((upstream.scope, tail), time.monotonic())
         if cached is not None:
             station.counts.cached += 1
-            return fitted(cached)
-        if not self._forwarder.ask(station, upstream, query, tail, lambda response: deliver(fitted(response))):
+            return cached
+        if not self._forwarder.ask(caller, upstream, query, tail):
             station.counts.refused += 1
-            return wire.respond(query, (), 0, rcode=wire.REFUSED)[2:]
+            return wire.respond(query, (), 0, rcode=wire.REFUSED)
         return None
 
 

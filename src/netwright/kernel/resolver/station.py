@@ -1,6 +1,5 @@
 """A sandbox as the resolver has it: its sockets, its view, what it has been told, and its figures."""
 
-import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 from netwright.dns.upstream import Upstream
 from netwright.dns.wire import Query
 from netwright.dns.zone import View
-from netwright.kernel.resolver.batch import Prepared, framed
+from netwright.kernel.resolver.batch import Prepared
 
 KNOWN = 1024
 """How many different queries of a sandbox are known byte for byte; then all are forgotten at once."""
@@ -49,6 +48,9 @@ class Station:
         self.streams = socket.socket(fileno=streams)
         self.raw = socket.socket(fileno=rest[0]) if rest else None
         self._link = rest[1] if len(rest) > 1 else -1
+        self.descriptor = (self.raw or self.datagrams).fileno()
+        """By which answers leave, being `is_raw` or not."""
+        self.is_raw = self.raw is not None
         self.upstream: Upstream | None = None
         """Whom it may ask; None until it is asked for, and again when the view or the host's servers change."""
         self.known: dict[bytes, Known] = {}
@@ -75,15 +77,6 @@ class Station:
         """Forget what follows from the view and from the host's servers."""
         self.known.clear()
         self.upstream = None
-
-    def send(self, identity: bytes, tail: bytes, name: bytes) -> None:
-        """Send one answer to a sender; what the sandbox does not let out is lost, as datagrams are."""
-        port, address = int.from_bytes(name[2:4], "big"), socket.inet_ntoa(name[4:8])
-        with contextlib.suppress(OSError):
-            if self.raw is None:
-                self.datagrams.sendto(identity + tail, (address, port))
-            else:
-                self.raw.sendto(framed(identity, tail, name), (address, 0))
 
     def close(self) -> None:
         """Let go of everything: the link first, so that nothing is led to sockets that nobody reads."""

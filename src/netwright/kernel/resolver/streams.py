@@ -21,12 +21,25 @@ _ACCEPTED_AT_ONCE = 16
 _BOTH = READABLE | WRITABLE
 
 
+class ByStream:
+    """Who asks by TCP."""
+
+    def __init__(self, connection: "Connection", identity: bytes) -> None:
+        self.station = connection.station
+        self._connection = connection
+        self._identity = identity
+
+    def answer(self, response: bytes) -> None:
+        """Send the answer."""
+        self._connection.deliver(self._identity, response[2:])
+
+
 class Connection:
     """One client's connection."""
 
     def __init__(self, streams: "Streams", station: Station, end: socket.socket) -> None:
         self._streams = streams
-        self._station = station
+        self.station = station
         self._end = end
         self._in = bytearray()
         self._out = bytearray()
@@ -82,14 +95,15 @@ class Connection:
     def _answer(self, packet: bytes) -> None:
         identity = packet[:2]
         self._pending += 1
-        answer = self._streams.service.stream(self._station, packet, lambda later: self._deliver(identity, later))
+        answer = self._streams.service.stream(ByStream(self, identity), packet)
         if answer is not None:
             self._say(identity, answer)
         elif len(packet) < 12 or packet[2] & 0x80:
             # Nothing is said to what is no query: who sends that is not served.
             self.close()
 
-    def _deliver(self, identity: bytes, answer: bytes) -> None:
+    def deliver(self, identity: bytes, answer: bytes) -> None:
+        """Say an answer that has come later."""
         if not self.closed:
             self._say(identity, answer)
             self._take()
@@ -121,7 +135,7 @@ class Connection:
         """End the connection."""
         if not self.closed:
             self.closed = True
-            self._station.connections -= 1
+            self.station.connections -= 1
             self._streams.loop.close(self._end)
             self._streams.connections.pop(self, None)
 
