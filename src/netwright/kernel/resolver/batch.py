@@ -68,9 +68,9 @@ class Inbox:
             self._vectors[slot].length = IN_SLOT
             _lay_out(self._messages[slot], self, slot, ctypes.addressof(self._vectors[slot]), 1)
         # As plain numbers: through ctypes' own attributes it would take ten times as long.
-        self.received = memoryview(self._messages).cast("B").cast("I")
-        self.length_at = [(slot * ctypes.sizeof(_Message) + _Message.length.offset) // 4 for slot in range(SLOTS)]
-        """Where in `received` the length of each datagram stands."""
+        numbers = memoryview(self._messages).cast("B").cast("I")
+        self.lengths = numbers[_Message.length.offset // 4 :: ctypes.sizeof(_Message) // 4]
+        """How many bytes each datagram has."""
 
     def fill(self, descriptor: int) -> int:
         """Receive what is there; return how many datagrams that was."""
@@ -84,8 +84,12 @@ def _lay_out(message: _Message, inbox: Inbox, slot: int, vectors: int, count: in
 
 
 class Prepared(NamedTuple):
-    """An answer as it lies ready for the kernel: behind the two fields of a UDP header that come before it."""
+    """An answer as it lies ready for the kernel, behind the two fields of a UDP header that come before it.
 
+    `head` is where these fields lie, `place` where the answer does.
+    """
+
+    head: int
     place: int
     size: int
     kept: bytearray
@@ -97,7 +101,8 @@ _UDP = struct.Struct("!HH")
 def prepare(tail: bytes) -> Prepared:
     """Lay an answer, without its id, where the kernel can gather it. Its datagram has no checksum (RFC 768)."""
     kept = bytearray(_UDP.pack(len(tail) + 10, 0) + tail)
-    return Prepared(_address(kept), len(tail), kept)
+    head = _address(kept)
+    return Prepared(head, head + _UDP.size, len(tail), kept)
 
 
 _IPV4 = b"\x45\0\0\0\0\0\x40\0\x40\x11\0\0" + socket.inet_aton("127.0.0.11")
@@ -113,9 +118,8 @@ PLAIN = 2
 class Outbox:
     """Answers to what is in an inbox, each to the sender in the same slot. `pieces` is RAW or PLAIN.
 
-    `vectors` are numbers, two for each piece of each slot: where it lies and how long it is. For each answer the caller
-    writes where the length lies (RAW only), where the answer lies and how long that is: always the last three that the
-    pieces have.
+    `vectors` are numbers, two for each piece of each slot: where it lies and how long it is. Of each answer the caller
+    writes the first three of `Prepared` there, where `places` says for its slot.
     """
 
     def __init__(self, inbox: Inbox, pieces: int) -> None:
@@ -132,6 +136,16 @@ class Outbox:
                 self._vectors[piece].base, self._vectors[piece].length = base, length
             _lay_out(self._messages[slot], inbox, slot, ctypes.addressof(self._vectors[slot * pieces]), pieces)
         self.vectors = memoryview(self._vectors).cast("B").cast("L")
+        self.places = [self._places(slot * pieces, pieces) for slot in range(SLOTS)]
+
+    @staticmethod
+    def _places(first: int, pieces: int) -> tuple[int, int, int]:
+        """Return which numbers say where the head lies, where the answer lies, and how long that is.
+
+        A UDP socket is not given the head, so that goes where the answer's place then overwrites it.
+        """
+        answer = 2 * (first + pieces - 1)
+        return (answer - 4 if pieces == RAW else answer), answer, answer + 1
 
     def send(self, descriptor: int, first: int, end: int) -> None:
         """Send the answers in these slots. What cannot be sent is lost, as where a firewall inside forbids it."""

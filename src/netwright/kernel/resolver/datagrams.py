@@ -32,32 +32,25 @@ class Datagrams:
         if count <= 0:
             return
         station.counts.queries += count
-        raw, descriptor = station.is_raw, station.descriptor
-        outbox, pieces = (self._raw, RAW) if raw else (self._plain, PLAIN)
-        data, received, length_at, vectors = inbox.data, inbox.received, inbox.length_at, outbox.vectors
-        known = station.known
-        unsent = 0
-        start = 2
-        last = 2 * pieces - 2
-        for slot in range(count):
-            answer = known.get(data[start : start - 2 + received[length_at[slot]]].tobytes())
+        descriptor = station.descriptor
+        outbox = self._raw if station.is_raw else self._plain
+        data, vectors, known = inbox.data, outbox.vectors, station.known
+        start = unsent = 0
+        for length, (head, place, size) in zip(inbox.lengths[:count].tolist(), outbox.places, strict=False):
+            answer = known.get(data[start + 2 : start + length].tobytes())
             if answer.__class__ is not Prepared:
+                slot = start // IN_SLOT
                 outbox.send(descriptor, unsent, slot)
                 unsent = slot
                 answer = self._slowly(station, slot)
                 if answer is None:
                     unsent = slot + 1
             if answer is not None:
-                place, size, _ = answer
-                vectors[last] = place + 4
-                vectors[last + 1] = size
-                if raw:
-                    vectors[last - 4] = place
+                vectors[head], vectors[place], vectors[size], _ = answer
             start += IN_SLOT
-            last += 2 * pieces
         outbox.send(descriptor, unsent, count)
 
     def _slowly(self, station: Station, slot: int) -> Prepared | None:
         inbox, start = self._inbox, slot * IN_SLOT
-        packet = inbox.data[start : start + inbox.received[inbox.length_at[slot]]].tobytes()
+        packet = inbox.data[start : start + inbox.lengths[slot]].tobytes()
         return self._slow(station, packet, inbox.names[slot * NAME : slot * NAME + 8].tobytes())
