@@ -130,6 +130,7 @@ def network_settings(config: Config, identity: str) -> EngineSettings:
         direct_routing=config.allow_direct_routing,
         publish_from=config.publish_from,
         lenient_options=config.lenient_network_options,
+        host_names=config.host_names,
         names=NameRules(
             default_bridge=config.default_bridge_names,
             ttl=config.dns_ttl,

@@ -15,6 +15,7 @@ from netwright.dns.zone import Zone
 from netwright.errors import OperationFailed
 from netwright.host import ops, queries
 from netwright.host.queries import HeldPort
+from netwright.model.listener import is_host
 
 T = TypeVar("T")
 
@@ -230,7 +231,8 @@ class FakeHost:
         self.forgotten.append(op)
 
     def _serve_names(self, op: ops.ServeNames) -> None:
-        self.machine.stack(op.netns)
+        if not is_host(op.netns):
+            self.machine.stack(op.netns)
         self.machine.zone.views[op.netns] = op.view
 
     def _stop_names(self, op: ops.StopNames) -> None:
@@ -303,7 +305,8 @@ class FakeHost:
         return tuple(queries.ProxiedNeighbour(link=link.name, address=own) for link in links for own in link.proxied)
 
     def _names_served(self, query: queries.NamesServed) -> tuple[str, ...]:
-        return tuple(path for path in self.machine.zone.views if path.startswith(f"{query.directory}/"))
+        views = self.machine.zone.views
+        return tuple(path for path in views if is_host(path) or path.startswith(f"{query.directory}/"))
 
     def _explain_name(self, query: queries.ExplainName) -> Explanation:
         view = self.machine.zone.views.get(query.netns)

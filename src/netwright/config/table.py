@@ -13,6 +13,7 @@ from pathlib import Path
 from netwright.config import values as v
 from netwright.config.option import METADATA, Group, Option, Shape, foreign, many, one, switch
 from netwright.model.addressing import ANY_IPV4, IPAddress
+from netwright.model.listener import Listener
 from netwright.model.sources import EVERYBODY, Sources
 
 G = Group
@@ -208,6 +209,15 @@ class Config:
         False,
         G.NAMES,
         "let containers on the default bridge find each other by name as well",
+    )
+    host_names: Listener | None = one(
+        "--host-names",
+        v.LISTENER,
+        None,
+        G.NAMES,
+        "address of this host, such as 127.0.0.153, where its own programs may ask for containers; systemd-resolved is "
+        "told of it",
+        shown="none",
     )
     host_gateway_ips: tuple[IPAddress, ...] = many(
         "--host-gateway-ip",

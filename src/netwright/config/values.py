@@ -24,6 +24,7 @@ from typing import TypeVar
 from netwright.config.option import Kind
 from netwright.errors import InvalidInput
 from netwright.model.addressing import IPAddress, IPNetwork, parse_address
+from netwright.model.listener import Listener
 from netwright.model.sources import Sources
 
 T = TypeVar("T")
@@ -285,6 +286,13 @@ def _listen_tcp(rest: str, text: str) -> Listen:
     return Listen("tcp", match["v6"] or match["host"], port)
 
 
+def _listener(text: str) -> Listener:
+    try:
+        return Listener.parse(text)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+
+
 TEXT = reads("string", _text)
 PATH = reads("path", _path)
 LISTEN = reads("address", _listen)
@@ -293,6 +301,7 @@ ADDRESS = reads("ip", _address)
 ADDRESS4 = reads("ip", _address4)
 ADDRESS6 = reads("ip", _address6)
 SERVER = reads("ip", _server)
+LISTENER = reads("ip[:port]", _listener)
 SOURCES = reads("who,...", _sources)
 SEARCH = reads("domain", _search)
 INTERFACE4 = reads("cidr", _interface4)

@@ -11,6 +11,7 @@ from netwright.controller.firewall import Firewall
 from netwright.controller.foreign_routes import ForeignRoutes
 from netwright.controller.forwarding import Forwarding
 from netwright.controller.healing import Healing, HealingCollaborators
+from netwright.controller.host_names import HostNames
 from netwright.controller.ipam_plugins import IpamPlugins
 from netwright.controller.lan import Lan
 from netwright.controller.leases import Leases
@@ -46,6 +47,7 @@ from netwright.ipam.by_driver import IpamByDriver
 from netwright.ipam.null import NullIpam
 from netwright.ipam.subnets import Source
 from netwright.model.addressing import IPAddress
+from netwright.model.listener import Listener
 from netwright.model.names import Id
 from netwright.model.network import Network
 from netwright.model.sources import EVERYBODY, Sources
@@ -79,6 +81,7 @@ class EngineSettings:
     direct_routing: bool = False
     publish_from: Sources = EVERYBODY
     lenient_options: bool = False
+    host_names: Listener | None = None
     names: NameRules = field(default_factory=NameRules)
     """Where it says nothing of the host's addresses, those of the default bridge are meant."""
 
@@ -138,6 +141,7 @@ class NetworkEngine:
         self.foreign = ForeignRoutes(links, host)
         self.overlaps = Overlaps(self._state, self._drivers, links, host, events)
         self.zones = Zones(self._state, self._drivers, host, self.firewall)
+        host_names = HostNames(settings.host_names, self._state, host, self._name_rules)
         self.networks = Networks(
             NetworkCollaborators(
                 state=self._state,
@@ -152,6 +156,7 @@ class NetworkEngine:
                 forward=self._forward,
                 names=names,
                 zones=self.zones,
+                host_names=host_names,
             )
         )
         self._collaborators = Collaborators(
@@ -164,6 +169,7 @@ class NetworkEngine:
             events=events,
             names=names,
             neighbours=neighbours,
+            host_names=host_names,
             netns_directory=settings.netns_directory,
         )
         self.sandboxes = Sandboxes(self._collaborators)

@@ -16,6 +16,7 @@ from netwright.controller.api import NO_SWARM, Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.foreign_routes import ForeignRoutes
+from netwright.controller.host_names import HostNames
 from netwright.controller.overlaps import Overlaps
 from netwright.controller.own_links import OwnLinks
 from netwright.controller.requests import HOST, NONE, PREDEFINED
@@ -51,6 +52,7 @@ class NetworkCollaborators:
     forward: Callable[[Network], Awaitable[None]]
     names: OptionNames
     zones: Zones
+    host_names: HostNames
 
 
 class Networks:
@@ -126,6 +128,7 @@ class Networks:
         self._with.events.created(network)
         self._with.overlaps.consider(network, routes)
         await self._with.zones.place(network)
+        await self._with.host_names.follow()
         return network
 
     async def _make(self, network: Network, driver: Driver) -> tuple[Network, Sequence[Route]]:
@@ -347,6 +350,7 @@ class Networks:
             return await to_the_end(self._unmake(network))
         finally:
             await self._with.zones.place(network)
+            await self._with.host_names.follow()
 
     async def _unmake(self, network: Network) -> Network:
         driver = self._with.drivers[network.driver]

@@ -77,6 +77,7 @@ class Restoration:
         self._drivers = collaborators.means.drivers
         self._firewall = collaborators.firewall
         self._neighbours = collaborators.neighbours
+        self._host_names = collaborators.host_names
         self._netns_directory = collaborators.netns_directory
         self._sandboxes = sandboxes
         self._group = group
@@ -206,7 +207,7 @@ class Restoration:
         """
         rules = self._means.names()
         known: list[Member] = []
-        views: dict[str, View] = {}
+        views: dict[str, View] = dict(self._host_names.views())
         for sandbox in self._open():
             shape, path = self._sandboxes.attachments(sandbox.id), self._sandboxes.path(sandbox.id)
             known.extend(naming.members(shape, rules))
@@ -265,6 +266,7 @@ class Restoration:
             if link.group == self._group and link.name not in own_links
         ]
         asking = {self._sandboxes.path(one.id) for one in self._open() if self._sandboxes.attachments(one.id)}
+        asking.update(self._host_names.views())
         ops.extend(StopNames(netns=path) for path in sorted(found.served - asking))
         ops.extend(DeleteNamespace(path=path) for path in sorted(found.pins - own_namespaces))
         ops.extend(

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from netwright.controller.api import Attachment, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
+from netwright.controller.host_names import HostNames
 from netwright.controller.locks import KeyedLocks
 from netwright.controller.names import NameChange
 from netwright.controller.neighbours import Neighbours
@@ -64,6 +65,7 @@ class Collaborators:
     events: NetworkEvents
     names: OptionNames
     neighbours: Neighbours
+    host_names: HostNames
     netns_directory: str
 
 

@@ -21,13 +21,14 @@ def dump_view(view: View) -> str:
             [address.hex() for address in view.gateway],
             view.ttl,
             view.title,
+            view.outside,
         ]
     )
 
 
 def load_view(text: str) -> View:
     """Read a view. Raises ValueError, TypeError for what is none."""
-    networks, servers, egress, ndots, host, gateway, ttl, title = json.loads(text)
+    networks, servers, egress, ndots, host, gateway, ttl, title, outside = json.loads(text)
     return View(
         networks=tuple(Joined(id=identity, name=name, links=links) for identity, name, links in networks),
         servers=tuple(map(str, servers)),
@@ -37,6 +38,7 @@ def load_view(text: str) -> View:
         gateway=tuple(map(bytes.fromhex, gateway)),
         ttl=int(ttl),
         title=str(title),
+        outside=bool(outside),
     )
 
 

@@ -1,5 +1,6 @@
 """What a sandbox would be told of a name, and why, in words. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -8,7 +9,7 @@ from netwright.dns.local import Elsewhere, Local, decide
 from netwright.dns.resolvconf import ResolvConf
 from netwright.dns.upstream import of_view
 from netwright.dns.wire import Query
-from netwright.dns.zone import View, Zone, asked
+from netwright.dns.zone import Joined, View, Zone, asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +26,13 @@ class Explanation:
     servers: tuple[str, ...] = ()
 
 
-def explain(zone: Zone, view: View, name: str, kind: str, host: ResolvConf) -> Explanation:
-    """Return what a program in a sandbox would be answered. Raises ValueError for names and types that cannot be."""
+def explain(
+    zone: Zone, view: View, name: str, kind: str, host: ResolvConf, outside: Iterable[Joined] = ()
+) -> Explanation:
+    """Return what a program in a sandbox would be answered; `host` and `outside` as in `of_view` and `decide`.
+
+    Raises ValueError for names and types that cannot be.
+    """
     number = wire.KINDS.get(kind.upper())
     if number is None:
         raise ValueError(f"no type {kind}: ask for {', '.join(wire.KINDS)}")
@@ -34,13 +40,15 @@ def explain(zone: Zone, view: View, name: str, kind: str, host: ResolvConf) -> E
     upstream = of_view(view, "sandbox", host)
     ndots = any(option.startswith("ndots:") for option in host.options)
     query = Query(0, 0, asked(name), number, wire.IN, b"")
-    match decide(zone, view, query, upstream=bool(upstream.servers), ndots=ndots):
+    match decide(zone, view, query, upstream=bool(upstream.servers), ndots=ndots, outside=outside):
         case Local() as local:
             return Explanation(source="zone", why=local.why, told=_shown(local), clash=local.clash)
         case Elsewhere.UPSTREAM:
             where = "the container itself, as --dns says" if upstream.scope else "the host, as its resolv.conf says"
             why = f"no network of the container knows it: asked from {where}"
             return Explanation(source="upstream", why=why, servers=upstream.servers)
+        case Elsewhere.ABSENT:
+            return Explanation(source="nowhere", why="a name on a network that the container is not on: NXDOMAIN")
     way = "no name server is known" if view.egress or view.servers else "the container has no way out"
     return Explanation(source="nowhere", why=f"no network of the container knows it, and {way}: SERVFAIL")
 

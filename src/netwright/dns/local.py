@@ -1,12 +1,14 @@
 """What of a query is answered from the zone, and what is left to upstream. Pure."""
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from netwright.dns import wire
+from netwright.dns.domains import is_below
 from netwright.dns.wire import Query, Record
-from netwright.dns.zone import View, Zone
+from netwright.dns.zone import Found, Joined, View, Zone
 
 SHUFFLES = 16
 """In how many orders several addresses are told, one after the other."""
@@ -22,6 +24,10 @@ class Elsewhere(Enum):
     UPSTREAM = "upstream"
     NOWHERE = "nowhere"
     """There is nobody to ask: the sandbox has no way out, or knows no server."""
+    ABSENT = "absent"
+    """It can be nobody's but ours, and is not."""
+    FOREIGN = "foreign"
+    """The host asks for what is none of ours: it has others to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,14 @@ class Local:
     clash: str = ""
 
 
-def decide(zone: Zone, view: View, query: Query, *, upstream: bool, ndots: bool = False) -> Local | Elsewhere:
+def decide(
+    zone: Zone, view: View, query: Query, *, upstream: bool, ndots: bool = False, outside: Iterable[Joined] = ()
+) -> Local | Elsewhere:
     """Return the answer to a query, or where it goes.
 
     `upstream` tells whether there are servers that this sandbox may ask; `ndots` that the host's resolv.conf says what
-    names without a dot are for.
+    names without a dot are for. `outside` are the networks whose names the host is told: its own resolver may ask us
+    for them, and would so tell a sandbox of networks that are not its own.
     """
     local = _from_zone(zone, view, query) if query.klass == wire.IN else None
     if local is not None:
@@ -46,19 +55,23 @@ def decide(zone: Zone, view: View, query: Query, *, upstream: bool, ndots: bool 
         return Elsewhere.NOWHERE
     if (view.ndots or ndots) and query.kind in _ADDRESS_BYTES and "." not in query.name and query.name:
         return Local(((),), "a name without a dot that no network knows is not asked upstream where ndots is set")
-    return Elsewhere.UPSTREAM
+    return Elsewhere.ABSENT if not view.servers and is_below(outside, query.name) else Elsewhere.UPSTREAM
 
 
 def _from_zone(zone: Zone, view: View, query: Query) -> Local | None:
     if query.kind == wire.PTR:
-        return _reverse(zone, view, query)
+        return reverse(zone, view, query)
     length = _ADDRESS_BYTES.get(query.kind, 0)
     if not length and query.kind not in _SILENT:
         return None
     found = zone.find(view, query.name)
-    if found is None:
-        return None
-    records = [(query.kind, address) for address in found.addresses if len(address) == length]
+    return None if found is None else told(found, query.kind)
+
+
+def told(found: Found, kind: int) -> Local:
+    """Return what is told of a name that is known: its addresses, or for other types nothing."""
+    length = _ADDRESS_BYTES.get(kind, 0)
+    records = [(kind, address) for address in found.addresses if len(address) == length]
     return Local(_orders(records), found.where, found.clash)
 
 
@@ -76,13 +89,14 @@ def _orders(records: list[Record]) -> tuple[tuple[Record, ...], ...]:
     return tuple(orders)
 
 
-def _reverse(zone: Zone, view: View, query: Query) -> Local | None:
+def reverse(zone: Zone, view: View, query: Query) -> Local | None:
+    """Return what an address on one of the networks is called."""
     address = wire.reverse_address(query.name)
     name = zone.reverse(view, address) if address is not None else None
     if name is None:
         return None
     try:
-        return Local((((wire.PTR, wire.encode_name(name)),),), "the address of an endpoint on a network of the sandbox")
+        return Local((((wire.PTR, wire.encode_name(name)),),), "the address of an endpoint")
     except ValueError:
         return None
 

@@ -8,7 +8,7 @@ Packed addresses (4 or 16 bytes) are used throughout: they are what goes into an
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 WILDCARD = "*."
 
@@ -61,7 +61,7 @@ class View:
     `servers` are those to ask from the sandbox itself for all other names; where there are none the host's servers are
     asked from the host, if `egress` says that the sandbox may reach the outside at all. `host` and `gateway` are the
     addresses of the two names that are always known. `ndots` tells that names without a dot are not for upstream.
-    `title` is what messages call the sandbox.
+    `title` is what messages call the sandbox. `outside` tells that it is the host who asks (`dns.outside`).
     """
 
     networks: tuple[Joined, ...] = ()
@@ -72,6 +72,7 @@ class View:
     gateway: tuple[bytes, ...] = ()
     ttl: int = 5
     title: str = ""
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +196,7 @@ class Zone:
             return found
         if "." not in wanted:
             return None
-        # The shortest name of a network first, as in Docker; nearly always none of them ends the name.
-        for item in sorted([item for item in view.networks if wanted.endswith(item.suffix)], key=_length):
+        for item in ending(view.networks, wanted):
             cut = len(item.suffix)
             found = self._on_any((item,), name[:-cut], wanted[:-cut])
             if found is not None:
@@ -233,6 +233,30 @@ class Zone:
                 return Found(addresses, f"an alias with a star on network {item.name}")
         return None
 
+    def find_anywhere(self, view: View, wanted: str) -> Found | None:
+        """Return what a (normal) name means to whoever is on all networks alike.
+
+        It clashes where it is the name of different containers on two of them.
+        """
+        found: Found | None = None
+        owners: set[str] = set()
+        for item in view.networks:
+            names = self.network(item.id)
+            members = names.exact(wanted) or names.starred(wanted)
+            if not members:
+                continue
+            if found is None:
+                found, owners = _found(members, item), {member.names[0] for member in members}
+            elif owners != {member.names[0] for member in members}:
+                return replace(found, clash=item.name)
+        return found
+
+    def find_on(self, item: Joined, wanted: str) -> Found | None:
+        """Return what a (normal) name means on one network."""
+        names = self.network(item.id)
+        members = names.exact(wanted) or names.starred(wanted)
+        return _found(members, item) if members else None
+
     def reverse(self, view: View, address: bytes) -> str | None:
         """Return the full name of an address on one of the sandbox's networks."""
         for item in view.networks:
@@ -240,6 +264,16 @@ class Zone:
             if name is not None:
                 return f"{name}.{item.name}"
         return None
+
+
+def ending(networks: Iterable[Joined], wanted: str) -> list[Joined]:
+    """Return the networks whose name ends a (normal) name: the shortest first, as in Docker, and mostly none."""
+    return sorted([item for item in networks if wanted.endswith(item.suffix)], key=_length)
+
+
+def _found(members: Iterable[Member], item: Joined) -> Found:
+    addresses = tuple(dict.fromkeys(address for member in members for address in member.addresses))
+    return Found(addresses, f"a name on network {item.name}")
 
 
 def _always(view: View, wanted: str) -> Found | None:

@@ -339,7 +339,11 @@ class ForgetFlows(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeNames(Op):
-    """Answer 127.0.0.11:53 in a namespace, by UDP and TCP, through any restart of the engine."""
+    """Answer 127.0.0.11:53 in a namespace, by UDP and TCP, through any restart of the engine.
+
+    Instead of the path of a namespace there may be the place of a `model.listener.Listener`, here and in what follows:
+    then the host is answered at an address of its own.
+    """
 
     netns: str
     view: View

@@ -115,7 +115,7 @@ class ProxiedNeighbours(Query[tuple[ProxiedNeighbour, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class NamesServed(Query[tuple[str, ...]]):
-    """The paths of the namespaces, pinned below a directory, in which 127.0.0.11:53 is answered."""
+    """Where names are answered: paths of namespaces that are pinned below a directory, and the place of the host."""
 
     directory: str
 

@@ -24,6 +24,7 @@ from netwright.kernel.netlink.socket import NetlinkError, NetlinkSocket
 from netwright.kernel.own_processes import OwnProcesses
 from netwright.kernel.ports import Ports, has_ipv6
 from netwright.kernel.worker import Batch, Worker
+from netwright.model.listener import is_host
 
 T = TypeVar("T")
 
@@ -212,6 +213,9 @@ class LinuxHost:
             log.error("%s; they are out of service and will be deleted at the next removal", failure)
 
     def _serve_names(self, work: Batch, op: ops.ServeNames) -> None:
+        if is_host(op.netns):
+            self._names.open_host(op.netns, op.view)
+            return
         namespace = work.stack(op.netns).descriptor
         assert namespace is not None
         self._names.open(op.netns, op.view, namespace=namespace, home=work.worker.home_descriptor)

@@ -21,6 +21,7 @@ from netwright.kernel import netns, redirect
 from netwright.kernel.companion.tending import Tending
 from netwright.kernel.nft import Nft
 from netwright.kernel.resolver.client import ResolverClient, adding, removing, seeing
+from netwright.model.listener import Listener, is_host
 
 _BACKLOG = 256
 _QUEUE = 1 << 21
@@ -55,6 +56,12 @@ class Names(Tending[ResolverClient]):
         super().__init__(ResolverClient, exec_root)
         self._zone = Zone()
         """What the resolver knows; its views are keyed by path."""
+
+    def open_host(self, place: str, view: View) -> None:
+        """Answer the host itself, in place of what did so there before. Called in a thread that is at home."""
+        with self._lock, _host_sockets(place) as descriptors:
+            self._ask(lambda resolver: resolver.open(_key(place), view, descriptors))
+            self._zone.views[place] = view
 
     def open(self, path: str, view: View, *, namespace: int, home: int) -> None:
         """Answer port 53 in a namespace, in place of what did so before."""
@@ -103,11 +110,12 @@ class Names(Tending[ResolverClient]):
                 self._ask(lambda resolver: _tell(resolver, zone))
 
     def served(self, directory: str) -> tuple[str, ...]:
-        """Return the paths, in the directory of namespaces, at which port 53 is answered."""
+        """Return the paths, in the directory of namespaces, at which port 53 is answered, and the host's place."""
         with self._lock:
             if not self._connect():
                 return ()
-            return tuple(f"{directory}/{key}" for key in self._ask(ResolverClient.served))
+            keys = self._ask(ResolverClient.served)
+            return tuple(key if is_host(key) else f"{directory}/{key}" for key in keys)
 
     def explain(self, path: str, name: str, kind: str) -> Explanation:
         """Return what a sandbox would be answered, and why."""
@@ -206,13 +214,43 @@ def _tell(resolver: ResolverClient, zone: Zone) -> None:
 
 
 def _serve_again(resolver: ResolverClient, path: str, view: View) -> None:
-    """Make the sockets of a sandbox anew and have them served. Called in a thread that is at home."""
+    """Make the sockets of a sandbox or the host anew and have them served. Called in a thread that is at home."""
     with ExitStack() as closing:
+        if is_host(path):
+            resolver.open(_key(path), view, closing.enter_context(_host_sockets(path)))
+            return
         home = netns.current()
         closing.callback(os.close, home)
         namespace = netns.open_pinned(path)
         closing.callback(os.close, namespace)
         resolver.open(_key(path), view, closing.enter_context(sockets(namespace, home)))
+
+
+@contextmanager
+def _host_sockets(place: str) -> Iterator[list[int]]:
+    """Yield the same for the host, where nobody else has the port. Called in a thread that is at home."""
+    listener = Listener.of_place(place)
+    assert listener is not None
+    where = (str(listener.address), listener.port)
+    with ExitStack() as closing:
+        try:
+            namespace = netns.current()
+            closing.callback(os.close, namespace)
+            datagrams, streams = (
+                closing.enter_context(socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC))
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+            )
+            datagrams.bind(where)
+            streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            streams.bind(where)
+            streams.listen(_BACKLOG)
+        except OSError as error:
+            raise OperationFailed(
+                f"names of containers cannot be answered for the host at {listener}: {error.strerror} (--host-names "
+                "says where they are: an address of this host whose port nobody else has)",
+                errno=error.errno,
+            ) from error
+        yield [namespace, datagrams.fileno(), streams.fileno()]
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What engine and resolver say to each other, beyond what all companions say (`companion.packets`).
 
-Sandboxes are keyed by the path of their namespace. VIEW and MEMBERS are lines of JSON (`dns.exchange`), on the lines
-after the first.
+Sandboxes are keyed by the name of their namespace, the host by its place (`model.listener`). VIEW and MEMBERS are lines
+of JSON (`dns.exchange`), on the lines after the first.
 
     open KEY, VIEW + descriptors     ok                  serve a sandbox: its namespace, datagram, stream, and where
                                                          there are such the raw socket and the link that lead port 53
@@ -22,7 +22,7 @@ after the first.
 `list`, `get` and `retire` stay as they are in every version: with them an engine takes over from an older resolver.
 """
 
-VERSION = 1
+VERSION = 2
 """Rises with every change of what the resolver says or does, so that an engine replaces one that lacks it."""
 
 PAGE = 200

@@ -63,7 +63,7 @@ class Resolver:
     def run(self) -> None:
         """Serve until there is no sandbox, nothing under way, and nobody connected who could change that."""
         due = 0.0
-        while self._conversation.has_engine or self._service.stations or not self._forwarder.idle:
+        while self._conversation.has_engine or self._service.has_sandboxes or not self._forwarder.idle:
             self._turn()
             now = time.monotonic()
             if now >= due:

@@ -2,14 +2,16 @@
 
 import random
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import cycle
 
-from netwright.dns import local, wire
+from netwright.dns import local, outside, wire
 from netwright.dns.explain import Explanation, explain
 from netwright.dns.local import Elsewhere
 from netwright.dns.upstream import Upstream, of_view
 from netwright.dns.wire import Malformed, Query
-from netwright.dns.zone import Member, View, Zone
+from netwright.dns.zone import Joined, Member, View, Zone
 from netwright.kernel.resolver.batch import Late, Prepared, prepare
 from netwright.kernel.resolver.forward import Caller, Forwarder
 from netwright.kernel.resolver.host import HostConfiguration
@@ -18,6 +20,8 @@ from netwright.kernel.resolver.station import Known, Station
 
 ORDERS_BYTES = 1 << 14
 """How many bytes the different orders of one answer may take together; the first two are kept whatever they take."""
+
+_RCODES = {Elsewhere.NOWHERE: wire.SERVFAIL, Elsewhere.ABSENT: wire.NXDOMAIN, Elsewhere.FOREIGN: wire.REFUSED}
 
 CLASHES = 100
 """How many names of one sandbox are said to clash; somebody who makes them by the thousand is not to fill the log."""
@@ -53,6 +57,9 @@ class Service:
         self.knows = False
         """Whether it has ever been told a whole zone."""
         self.stations: dict[str, Station] = {}
+        self._outside: Station | None = None
+        """Where the host asks, if it does."""
+        self._conf = host.conf
         self.notices = Notices()
         self.late = Late()
         self._clashes: dict[str, set[str]] = {}
@@ -61,10 +68,14 @@ class Service:
         """Serve a sandbox."""
         self.stations[station.key] = station
         self.zone.views[station.key] = station.view
+        if station.is_host:
+            self._turn_outside(station)
 
     def close(self, station: Station) -> None:
         """Serve it no more."""
         del self.stations[station.key]
+        if self._outside is station:
+            self._turn_outside(None)
         self._clashes.pop(station.key, None)
         for zone in self._zones():
             zone.views.pop(station.key, None)
@@ -109,6 +120,20 @@ class Service:
             self.zone.views.setdefault(key, station.view)
             self._look_again(key)
 
+    @property
+    def has_sandboxes(self) -> bool:
+        """Tell whether anybody is served but the host, which has nothing to ask for where there is no sandbox."""
+        return any(not station.is_host for station in self.stations.values())
+
+    def _turn_outside(self, station: Station | None) -> None:
+        self._outside = station
+        self._follow_host()
+
+    @property
+    def _names_outside(self) -> Sequence[Joined]:
+        """The networks whose names the host is told."""
+        return self._outside.view.networks if self._outside is not None else ()
+
     def _zones(self) -> list[Zone]:
         return [self.zone] if self._next is None else [self.zone, self._next]
 
@@ -116,7 +141,8 @@ class Service:
         station = self.stations.get(key)
         if station is not None:
             station.view = self.zone.views[key]
-            station.forget()
+            for one in self.stations.values() if station.is_host else (station,):
+                one.forget()
 
     def _forget_on(self, network: str) -> None:
         """Forget what the sandboxes on a network were told."""
@@ -130,12 +156,18 @@ class Service:
         if self._host.generation != self._generation:
             self._follow_host()
         if station.upstream is None:
-            station.upstream = of_view(station.view, station.key, self._host.conf)
+            station.upstream = of_view(station.view, station.key, self._conf)
         return station.upstream
 
     def _follow_host(self) -> None:
-        """Forget everything that was said in the name of the host's servers when they are others."""
+        """Forget everything that was said in the name of the host's servers when they are others.
+
+        Where the host asks us, we do not ask it: a sandbox would be told of networks that are not its own.
+        """
         self._generation = self._host.generation
+        self._conf = self._host.conf
+        if self._outside is not None and (ours := self._outside.own_server):
+            self._conf = replace(self._conf, servers=tuple(one for one in self._conf.servers if one != ours))
         self._forwarder.cache.clear()
         for station in self.stations.values():
             station.forget()
@@ -191,30 +223,45 @@ class Service:
             station.counts.malformed += 1
             refusal = wire.refuse(packet, error.rcode)
             return None if refusal is None else refusal[2:]
-        upstream = self._upstream(station)
-        decision = local.decide(self.zone, station.view, query, upstream=bool(upstream.servers), ndots=self._host.ndots)
+        decision = self._decision(station, query)
         if decision is Elsewhere.UPSTREAM:
             return query
-        if decision is Elsewhere.NOWHERE:
-            station.counts.failures += 1
-            return wire.respond(query, (), 0, rcode=wire.SERVFAIL)[2:]
-        assert isinstance(decision, local.Local)
+        if isinstance(decision, Elsewhere):
+            station.counts.failures += decision is Elsewhere.NOWHERE
+            return wire.respond(query, (), 0, rcode=_RCODES[decision])[2:]
         if decision.clash:
             self._note_clash(station, query.name, decision)
+        if not decision.orders:
+            return wire.respond(query, (), 0, rcode=wire.REFUSED)[2:]
         return [answer[2:] for answer in local.answers(decision, query, station.view.ttl, datagram=datagram)]
+
+    def _decision(self, station: Station, query: Query) -> local.Local | Elsewhere:
+        if station.view.outside:
+            return outside.decide(self.zone, station.view, query)
+        upstream = self._upstream(station)
+        return local.decide(
+            self.zone,
+            station.view,
+            query,
+            upstream=bool(upstream.servers),
+            ndots=self._host.ndots,
+            outside=self._names_outside,
+        )
 
     def explain(self, key: str, name: str, kind: str) -> Explanation:
         """Return what a sandbox would be answered, and why. Raises ValueError for what cannot be asked."""
-        self._host.follow()
-        return explain(self.zone, self.stations[key].view, name, kind, self._host.conf)
+        station = self.stations[key]
+        self._upstream(station)
+        return explain(self.zone, station.view, name, kind, self._conf, self._names_outside)
 
     def _note_clash(self, station: Station, name: str, decision: local.Local) -> None:
         noted = self._clashes.setdefault(station.key, set())
         if name.lower() not in noted and len(noted) < CLASHES:
             noted.add(name.lower())
+            told = "it is told neither" if station.view.outside else "it is told the former"
             self.notices.say(
                 f"{station.view.title or station.key} asks for {name}, which is {decision.why} and another one on "
-                f"network {decision.clash}: it is told the former; {name}.{decision.clash} means the latter"
+                f"network {decision.clash}: {told}; {name}.{decision.clash} means the latter"
             )
 
     def _forward(self, caller: Caller, query: Query, tail: bytes) -> bytes | None:

@@ -1,4 +1,7 @@
-"""A sandbox as the resolver has it: its sockets, its view, what it has been told, and its figures."""
+"""A sandbox as the resolver has it: its sockets, its view, what it has been told, and its figures.
+
+Where the host itself asks, that is one as well.
+"""
 
 import os
 import socket
@@ -8,6 +11,9 @@ from netwright.dns.upstream import Upstream
 from netwright.dns.wire import Query
 from netwright.dns.zone import View
 from netwright.kernel.resolver.batch import Prepared
+from netwright.model.listener import is_host
+
+_PORT = 53
 
 KNOWN = 1024
 """How many different queries of a sandbox are known byte for byte; then all are forgotten at once."""
@@ -42,11 +48,15 @@ class Station:
     def __init__(self, key: str, view: View, descriptors: list[int]) -> None:
         namespace, datagrams, streams, *rest = descriptors
         self.key = key
+        self.is_host = is_host(key)
         self.view = view
         self.namespace = namespace
         self.datagrams = socket.socket(fileno=datagrams)
         self.streams = socket.socket(fileno=streams)
         self.raw = socket.socket(fileno=rest[0]) if rest else None
+        address, port = self.datagrams.getsockname()
+        self.own_server = address if self.is_host and port == _PORT else ""
+        """What a resolv.conf of the host would say that asks here."""
         self._link = rest[1] if len(rest) > 1 else -1
         self.descriptor = (self.raw or self.datagrams).fileno()
         """By which answers leave, being `is_raw` or not."""

@@ -1,0 +1,67 @@
+"""Names of containers for the host's own programs, where an option asks for it.
+
+The host sees all networks alike. What it is asked about is answered by the resolver, which outlives the engine: what is
+done here is to tell it which networks there are.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from netwright.controller.names import NameRules
+from netwright.controller.state import State
+from netwright.dns.zone import Joined, View
+from netwright.errors import OperationFailed
+from netwright.host.ops import SetNameView
+from netwright.host.protocol import Host
+from netwright.model.listener import Listener
+
+log = logging.getLogger(__name__)
+
+
+class HostNames:
+    """Keeps what the host sees as it should be."""
+
+    def __init__(self, listener: Listener | None, state: State, host: Host, rules: Callable[[], NameRules]) -> None:
+        self._listener = listener
+        self._state = state
+        self._host = host
+        self._rules = rules
+        self._sees = View()
+        self._changing = asyncio.Lock()
+
+    def views(self) -> Mapping[str, View]:
+        """Return what the host should see, by its place; nothing where it is not to ask."""
+        if self._listener is None:
+            return {}
+        self._sees = self._view()
+        return {self._listener.place: self._sees}
+
+    async def follow(self) -> None:
+        """Let the host see the networks that there are now.
+
+        A failure is for the log: no network fails because of it.
+        """
+        if self._listener is None:
+            return
+        # One after the other: what was looked at first must not arrive last.
+        async with self._changing:
+            former, sees = self._sees, self._view()
+            if sees == former:
+                return
+            try:
+                await self._host.do([SetNameView(netns=self._listener.place, view=sees, undo=former)])
+                self._sees = sees
+            except OperationFailed as failure:
+                log.error("the host is not answered names as it should be: %s", failure)
+
+    def _view(self) -> View:
+        rules = self._rules()
+        networks = sorted(filter(rules.has_names, self._state.networks.values()), key=lambda network: network.name)
+        return View(
+            networks=tuple(Joined(id=network.id, name=network.name) for network in networks if not network.config_only),
+            egress=False,
+            ttl=rules.ttl,
+            title="the host",
+            outside=True,
+        )
