@@ -41,6 +41,7 @@ from netwright.ipam.default_bridge import DefaultBridgeAddresses
 from netwright.ipam.subnets import Source, sources_with
 from netwright.kernel.firewalld import DBusFirewalld
 from netwright.kernel.linux import LinuxHost
+from netwright.kernel.resolved import DBusResolved
 from netwright.kernel.ruleset_feed import RulesetFeed
 from netwright.kernel.stack_feed import StackFeed
 from netwright.model.addressing import IPAddress
@@ -80,13 +81,26 @@ async def build(config: Config) -> "Engine":
     if config.iptables or config.ip6tables:
         # Where no rule of ours stands, what passes is for the administrator to say, and firewalld is his.
         network.zones.use(firewalld)
+    resolved = DBusResolved()
+    network.link_dns.use(resolved)
     services = assemble(
         container_settings(config, network), store=store, sandboxes=network.sandboxes, host=host, bus=bus
     )
     return Engine(
         config,
         identity,
-        Parts(host, StackFeed(), RulesetFeed(host.own_processes), firewalld, store, bus, metrics, network, services),
+        Parts(
+            host,
+            StackFeed(),
+            RulesetFeed(host.own_processes),
+            firewalld,
+            resolved,
+            store,
+            bus,
+            metrics,
+            network,
+            services,
+        ),
     )
 
 
@@ -191,6 +205,7 @@ class Parts:
     stack_feed: StackFeed
     ruleset_feed: RulesetFeed
     firewalld: DBusFirewalld
+    resolved: DBusResolved
     store: SqliteStore
     bus: Bus
     metrics: Metrics
@@ -219,6 +234,7 @@ class Engine:
         self._with.ruleset_feed.start(self._with.network.hear)
         await self._with.network.overlaps.look()
         await self._with.network.zones.start()
+        self._with.network.link_dns.start()
         self._with.network.healing.start()
         await self._with.services.containers.restore()
 
@@ -236,6 +252,7 @@ class Engine:
         self._with.ruleset_feed.close()
         self._with.network.close()
         self._with.firewalld.close()
+        self._with.resolved.close()
         self._with.bus.close()
         self._with.host.close()
         self._with.store.close()
@@ -256,6 +273,7 @@ class Engine:
         await self._with.network.uninstall()
         self._with.network.close()
         self._with.firewalld.close()
+        self._with.resolved.close()
         self._with.host.close()
         self._with.store.close()
         self._remove_files()

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from machine import PEERS, Machine
+from system_bus import SystemBus
 
 _LIBRARIES = PEERS / "usr/lib/x86_64-linux-gnu"
 _ENVIRONMENT = {
@@ -15,18 +16,6 @@ _ENVIRONMENT = {
     "LD_LIBRARY_PATH": str(_LIBRARIES),
     "GI_TYPELIB_PATH": str(_LIBRARIES / "girepository-1.0"),
 }
-_BUS = """\
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path=/run/dbus/system_bus_socket</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/>
-  </policy>
-</busconfig>
-"""
 _AWAIT_NAME = """
 import gi, sys
 from gi.repository import Gio, GLib
@@ -46,20 +35,8 @@ class FirewallDaemon:
         settings = self._folder / "firewalld.conf"
         settings.write_text(f"DefaultZone=block\nFirewallBackend={backend}\nLogDenied=off\nIPv6_rpfilter=no\n")
         self._process: subprocess.Popen[bytes] | None = None
-        machine.host.run("mount", "-t", "tmpfs", "tmpfs", "/run")
-        machine.host.run("mkdir", "/run/dbus", "/run/firewalld")
-        bus = machine.folder / "bus.conf"
-        bus.write_text(_BUS)
-        self._bus = subprocess.Popen(
-            machine.host.enter(
-                str(PEERS / "usr/bin/dbus-daemon"), f"--config-file={bus}", "--nofork", "--print-address"
-            ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_ENVIRONMENT,
-        )
-        assert self._bus.stdout is not None
-        assert self._bus.stdout.readline()
+        self._bus = SystemBus(machine)
+        machine.host.run("mkdir", "/run/firewalld")
 
     def start(self) -> None:
         """Start firewalld and wait until it answers."""
@@ -109,7 +86,4 @@ class FirewallDaemon:
     def close(self) -> None:
         """End firewalld and the bus."""
         self.stop()
-        self._bus.terminate()
-        self._bus.wait(10)
-        assert self._bus.stdout is not None
-        self._bus.stdout.close()
+        self._bus.close()

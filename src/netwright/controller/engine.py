@@ -15,6 +15,7 @@ from netwright.controller.host_names import HostNames
 from netwright.controller.ipam_plugins import IpamPlugins
 from netwright.controller.lan import Lan
 from netwright.controller.leases import Leases
+from netwright.controller.link_dns import LinkDns
 from netwright.controller.name_questions import NameQuestions
 from netwright.controller.names import NameRules
 from netwright.controller.neighbours import Neighbours
@@ -40,7 +41,7 @@ from netwright.firewall.api import Backend, FirewallSettings
 from netwright.host.notices import Notice
 from netwright.host.ops import Op, ReleasePort
 from netwright.host.protocol import Host
-from netwright.host.queries import HasIPv6, HeldPorts, ReadFile
+from netwright.host.queries import HasIPv6, HeldPorts, NamesServed, ReadFile
 from netwright.ipam.api import Ipam
 from netwright.ipam.builtin import BuiltinIpam
 from netwright.ipam.by_driver import IpamByDriver
@@ -142,6 +143,7 @@ class NetworkEngine:
         self.overlaps = Overlaps(self._state, self._drivers, links, host, events)
         self.zones = Zones(self._state, self._drivers, host, self.firewall)
         host_names = HostNames(settings.host_names, self._state, host, self._name_rules)
+        self.link_dns = LinkDns(settings.host_names, self._state, links, host, settings.names)
         self.networks = Networks(
             NetworkCollaborators(
                 state=self._state,
@@ -157,6 +159,7 @@ class NetworkEngine:
                 names=names,
                 zones=self.zones,
                 host_names=host_names,
+                link_dns=self.link_dns,
             )
         )
         self._collaborators = Collaborators(
@@ -195,6 +198,7 @@ class NetworkEngine:
         self.foreign.hear(notice)
         self.overlaps.hear(notice)
         self._lan.hear(notice)
+        self.link_dns.hear(notice)
         self.healing.hear(notice)
         if self._collaborators.neighbours.are_concerned(notice):
             self._finding.soon()
@@ -207,6 +211,7 @@ class NetworkEngine:
         self.firewall.close()
         self.healing.close()
         self.zones.close()
+        self.link_dns.close()
         self._finding.close()
 
     @property
@@ -242,6 +247,7 @@ class NetworkEngine:
         await settle(self._store, self._host, self._settings.backend_name, self._backends())
         await self._note_forwarding()
         await self._lan.learn()
+        self.link_dns.note(await self._host.ask(NamesServed(self._settings.netns_directory)))
         await self._restoration().run()
         await self._lan.follow()  # what was swept was no neighbour
         self._restore_ports()
@@ -310,6 +316,10 @@ class NetworkEngine:
         """
         failures: list[BaseException] = []
         bridges = self.zones.bridges()
+        try:
+            await self.link_dns.uninstall()
+        except NetwrightError as failure:
+            failures.append(failure)
         for sandbox in self.sandboxes.list():
             try:
                 await self.sandboxes.delete(sandbox.id)

@@ -17,6 +17,7 @@ from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.foreign_routes import ForeignRoutes
 from netwright.controller.host_names import HostNames
+from netwright.controller.link_dns import LinkDns
 from netwright.controller.overlaps import Overlaps
 from netwright.controller.own_links import OwnLinks
 from netwright.controller.requests import HOST, NONE, PREDEFINED
@@ -53,6 +54,7 @@ class NetworkCollaborators:
     names: OptionNames
     zones: Zones
     host_names: HostNames
+    link_dns: LinkDns
 
 
 class Networks:
@@ -128,7 +130,7 @@ class Networks:
         self._with.events.created(network)
         self._with.overlaps.consider(network, routes)
         await self._with.zones.place(network)
-        await self._with.host_names.follow()
+        await self._follow_names()
         return network
 
     async def _make(self, network: Network, driver: Driver) -> tuple[Network, Sequence[Route]]:
@@ -350,7 +352,12 @@ class Networks:
             return await to_the_end(self._unmake(network))
         finally:
             await self._with.zones.place(network)
-            await self._with.host_names.follow()
+            await self._follow_names()
+
+    async def _follow_names(self) -> None:
+        """Let the host's programs ask for names on the networks that there are now."""
+        await self._with.host_names.follow()
+        self._with.link_dns.follow()
 
     async def _unmake(self, network: Network) -> Network:
         driver = self._with.drivers[network.driver]

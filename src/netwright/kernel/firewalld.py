@@ -4,13 +4,8 @@ The interface is firewalld.dbus(5). What this engine asks for by the zone's and 
 firewalld reloads; what it writes down by the configuration's is in force from then on.
 """
 
-import asyncio
-import logging
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netwright.host.firewalld import (
     FirewalldAbsent,
@@ -20,15 +15,7 @@ from netwright.host.firewalld import (
     FirewalldRuns,
     InterfaceReleased,
 )
-
-if TYPE_CHECKING:
-    from netwright.kernel.system_bus import SystemBus
-
-log = logging.getLogger(__name__)
-
-SOCKET = Path("/run/dbus/system_bus_socket")
-RETRY = 60.0
-"""Seconds from one look for a system bus to the next: where there is one at all, it is there long before us."""
+from netwright.kernel.bus_service import BusService, Target
 
 _NAME, _PATH = "org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1"
 _MAIN = (_NAME, _PATH, _NAME)
@@ -36,7 +23,6 @@ _ZONE = (_NAME, _PATH, f"{_NAME}.zone")
 _POLICY = (_NAME, _PATH, f"{_NAME}.policy")
 _CONFIG = (_NAME, f"{_PATH}/config", f"{_NAME}.config")
 _RULES = (
-    f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{_NAME}'",
     f"type='signal',sender='{_NAME}',interface='{_NAME}',member='Reloaded'",
     f"type='signal',sender='{_NAME}',interface='{_NAME}.zone',member='InterfaceRemoved'",
 )
@@ -46,39 +32,25 @@ class DBusFirewalld:
     """The firewalld of the system bus."""
 
     def __init__(self) -> None:
-        self._bus: SystemBus | None = None
-        self._connecting = asyncio.Lock()
+        self._service = BusService(_NAME, "firewalld", FirewalldFailed)
         self._own: set[str] = set()
         """Interfaces that we are taking out of a zone: firewalld tells of it before it answers the call."""
 
     async def follow(self, tell: Callable[[FirewalldNotice], None]) -> None:
-        while True:
-            if _address() is not None:
-                try:
-                    bus = await self._connection()
-                    await bus.subscribe(_RULES, lambda member, body: self._hear(member, body, tell))
-                    tell(FirewalldRuns() if await bus.has_owner(_NAME) else FirewalldAbsent())
-                    await bus.lost()
-                except FirewalldFailed as failure:
-                    log.warning("firewalld cannot be followed, the next try is in %g s: %s", RETRY, failure)
-                finally:
-                    self._hang_up()
-            tell(FirewalldAbsent())
-            await asyncio.sleep(RETRY)
+        def runs(it_does: bool) -> None:
+            tell(FirewalldRuns() if it_does else FirewalldAbsent())
+
+        await self._service.follow(_RULES, runs, lambda member, body: self._hear(member, body, tell))
 
     def _hear(self, member: str, body: Sequence[Any], tell: Callable[[FirewalldNotice], None]) -> None:
         match member, body:
-            case "NameOwnerChanged", [name, _, owner] if name == _NAME:
-                tell(FirewalldRuns() if owner else FirewalldAbsent())
             case "Reloaded", _:
                 tell(FirewalldReloaded())
             case "InterfaceRemoved", [str(zone), str(interface)] if interface not in self._own:
                 tell(InterfaceReleased(zone, interface))
 
     async def is_running(self) -> bool:
-        if _address() is None:
-            return False
-        return await (await self._connection()).has_owner(_NAME)
+        return await self._service.is_running()
 
     async def zones(self) -> Mapping[str, Collection[str]]:
         (active,) = await self._call(_ZONE, "getActiveZones")
@@ -113,7 +85,7 @@ class DBusFirewalld:
                 raise
 
     async def _add(self, member: str, name: str, **values: str | Sequence[str]) -> None:
-        from netwright.kernel.system_bus import settings  # noqa: PLC0415  see `_connection`
+        from netwright.kernel.system_bus import settings  # noqa: PLC0415  see `bus_service`
 
         try:
             await self._call(_CONFIG, member, "sa{sv}", name, settings(**values))
@@ -156,37 +128,9 @@ class DBusFirewalld:
         finally:
             self._own.discard(interface)
 
-    async def _call(self, target: tuple[str, str, str], member: str, signature: str = "", *body: Any) -> Sequence[Any]:
-        return await (await self._connection()).call(target, member, signature, *body)
-
-    async def _connection(self) -> "SystemBus":
-        """Return the one connection, made when first needed."""
-        async with self._connecting:
-            if self._bus is None:
-                # Loading takes a tenth of a second, which hosts without a bus save and the event loop does not spend.
-                connection = await asyncio.to_thread(_load)
-                self._bus = await connection.connect(_address() or f"unix:path={SOCKET}")
-            return self._bus
-
-    def _hang_up(self) -> None:
-        if self._bus is not None:
-            bus, self._bus = self._bus, None
-            with suppress(OSError):
-                bus.close()
+    async def _call(self, target: Target, member: str, signature: str = "", *body: Any) -> Sequence[Any]:
+        return await self._service.call(target, member, signature, *body)
 
     def close(self) -> None:
         """Hang up; content when repeated."""
-        self._hang_up()
-
-
-def _address() -> str | None:
-    """Return where the system bus is, if there is one."""
-    if named := os.environ.get("DBUS_SYSTEM_BUS_ADDRESS"):
-        return named
-    return f"unix:path={SOCKET}" if SOCKET.exists() else None
-
-
-def _load() -> type["SystemBus"]:
-    from netwright.kernel.system_bus import SystemBus  # noqa: PLC0415  see `_connection`
-
-    return SystemBus
+        self._service.close()

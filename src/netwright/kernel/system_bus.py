@@ -1,6 +1,6 @@
 """The system's D-Bus, as far as it is needed: calls in bounded time, and signals.
 
-The library takes a tenth of a second to load: this module is imported only where there is a bus (`kernel.firewalld`).
+The library takes a tenth of a second to load: this module is imported only where there is a bus (`kernel.bus_service`).
 """
 
 import asyncio
@@ -11,10 +11,10 @@ from dbus_fast import Message, MessageFlag, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusError
 
-from netwright.host.firewalld import FirewalldFailed
+from netwright.kernel.bus_service import BusFailed
 
 CALL_SECONDS = 20.0
-"""How long a call may take. One that meets a firewalld that is just starting waits until it is up."""
+"""How long a call may take. One that meets a program that is just starting waits until it is up."""
 CONNECT_SECONDS = 5.0
 
 _BUS, _BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
@@ -31,20 +31,20 @@ class SystemBus:
 
     @classmethod
     async def connect(cls, address: str) -> "SystemBus":
-        """Return a connection. Raises FirewalldFailed."""
+        """Return a connection. Raises BusFailed."""
         bus = MessageBus(bus_address=address)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await bus.connect()
         except (OSError, EOFError, TimeoutError, DBusError) as error:
             bus.disconnect()
-            raise FirewalldFailed(f"the system bus at {address} cannot be reached: {error!r}") from error
+            raise BusFailed(f"the system bus at {address} cannot be reached: {error!r}") from error
         return cls(bus)
 
     async def call(self, target: tuple[str, str, str], member: str, signature: str = "", *body: Any) -> Sequence[Any]:
         """Call a method of (destination, path, interface) and return what it answers; nothing is started by it.
 
-        Raises FirewalldFailed with the error's own text.
+        Raises BusFailed with the error's own text.
         """
         destination, path, interface = target
         message = Message(
@@ -60,14 +60,14 @@ class SystemBus:
             async with asyncio.timeout(CALL_SECONDS):
                 reply = await self._bus.call(message)
         except TimeoutError:
-            raise FirewalldFailed(f"{member}: {destination} did not answer within {CALL_SECONDS:g} s") from None
+            raise BusFailed(f"{member}: {destination} did not answer within {CALL_SECONDS:g} s") from None
         except (OSError, EOFError, DBusError) as error:
-            raise FirewalldFailed(f"{member}: the system bus is gone: {error!r}") from error
+            raise BusFailed(f"{member}: the system bus is gone: {error!r}") from error
         if reply is None:
-            raise FirewalldFailed(f"{member}: no answer")
+            raise BusFailed(f"{member}: no answer")
         if reply.message_type is MessageType.ERROR:
             text = reply.body[0] if reply.body else ""
-            raise FirewalldFailed(f"{member}: {reply.error_name}: {text}")
+            raise BusFailed(f"{member}: {reply.error_name}: {text}")
         return reply.body
 
     async def has_owner(self, name: str) -> bool:
@@ -91,7 +91,7 @@ class SystemBus:
         try:
             await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]  # the library's own omission
         except (OSError, EOFError, DBusError) as error:
-            raise FirewalldFailed(f"the system bus is gone: {error!r}") from error
+            raise BusFailed(f"the system bus is gone: {error!r}") from error
 
     def close(self) -> None:
         """Hang up."""
