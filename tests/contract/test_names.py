@@ -1,6 +1,7 @@
 """Names, on every kind of host."""
 
 import errno
+from dataclasses import replace
 
 import pytest
 from tests.contract.rigs import Rig
@@ -18,6 +19,7 @@ from netwright.host.ops import (
     StopNames,
     WithdrawNames,
 )
+from netwright.model.listener import Listener
 
 SEES = View(networks=(Joined(id="net", name="one"),), egress=False)
 BLIND = View(egress=False)
@@ -108,3 +110,13 @@ async def test_all_names_are_replaced_at_once(rig: Rig, inside: str) -> None:
     await rig.host.do([PublishNames(member=WEB), ReplaceNames(members=(DB,), views={inside: SEES})])
     assert rig.addresses(inside, "db") == ["10.0.0.2"]
     assert rig.addresses(inside, "web") is None
+
+
+async def test_the_host_is_answered_at_a_place_of_its_own(rig: Rig) -> None:
+    place = Listener.parse("127.0.0.153").place
+    begun = ServeNames(netns=place, view=replace(SEES, outside=True))
+    await rig.host.do([PublishNames(member=WEB), begun])
+    assert await served(rig) == (place,)
+    assert await rig.host.ask(queries.NamesCounted(f"{rig.directory}/netns")) == ()
+    await rig.host.do([inverse_of(begun), StopNames(netns=place)])
+    assert await served(rig) == ()

@@ -318,9 +318,8 @@ class FakeHost:
             raise refusal(errno.EINVAL, str(error)) from None
 
     def _names_counted(self, query: queries.NamesCounted) -> tuple[queries.NameCounts, ...]:
-        return tuple(
-            queries.NameCounts(netns=path) for path in self._names_served(queries.NamesServed(query.directory))
-        )
+        served = self._names_served(queries.NamesServed(query.directory))
+        return tuple(queries.NameCounts(netns=path) for path in served if not is_host(path))
 
     def _nft_tables(self, _: queries.NftTables) -> tuple[str, ...]:
         return tuple(self.machine.nft.tables)

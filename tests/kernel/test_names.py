@@ -22,9 +22,16 @@ from netwright.dns.zone import Joined, Member, View
 from netwright.host import ops
 from netwright.kernel import names as names_module
 from netwright.kernel import redirect
+from netwright.kernel.companion.loop import Loop
 from netwright.kernel.names import Names
 from netwright.kernel.resolver.client import ResolverClient
+from netwright.kernel.resolver.forward import Forwarder
+from netwright.kernel.resolver.host import HostConfiguration
+from netwright.kernel.resolver.service import Service
+from netwright.kernel.resolver.station import Station
 from netwright.kernel.resolver.streams import PER_SANDBOX
+from netwright.kernel.resolver.timers import Timers
+from netwright.model.listener import Listener
 
 dns_message = pytest.importorskip("dns.message")
 dns_flags = pytest.importorskip("dns.flags")
@@ -433,3 +440,70 @@ def test_nothing_stays_in_a_sandbox_that_is_let_go(names: Names, sandbox: Sandbo
     ]
     assert held == []
     assert names_module._key(sandbox.path) not in names._ask(ResolverClient.served)
+
+
+HOST = Listener.parse("127.0.0.153")
+OUTSIDE = View(networks=SEES.networks, egress=False, outside=True, title="the host")
+
+
+def ask_host(*asked: str) -> list[list[str]]:
+    """Ask as the host does, by UDP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE)
+        client.connect((str(HOST.address), HOST.port))
+        answers = []
+        for name in asked:
+            client.send(dns_message.make_query(name, "A").to_wire())
+            answers.append(told(dns_message.from_wire(client.recv(512))))
+    return answers
+
+
+def test_the_host_is_answered_as_long_as_there_is_a_sandbox(box: Sandbox, names: Names, root: Path) -> None:
+    names.open_host(HOST.place, OUTSIDE)
+    assert ask_host("web", "web.one", "else") == [["10.0.0.1"], ["10.0.0.1"], []]
+    names.leave()
+    assert ask_host("web") == [["10.0.0.1"]]
+
+    with Names(str(root)) as later:
+        assert set(later.served(str(root / "netns"))) == {box.path, HOST.place}
+        pidfd = os.pidfd_open(resolver_pid(later))
+        later.close(box.path)
+        assert ask_host("web") == [["10.0.0.1"]]
+    await_end(pidfd)
+
+
+def test_a_resolver_that_is_killed_is_replaced_by_one_that_answers_the_host_too(box: Sandbox, names: Names) -> None:
+    names.open_host(HOST.place, OUTSIDE)
+    killed = resolver_pid(names)
+    pidfd = os.pidfd_open(killed)
+    os.kill(killed, signal.SIGKILL)
+    await_end(pidfd)
+
+    assert set(names.served(str(Path(box.path).parent))) == {box.path, HOST.place}
+    assert ask_host("web") == [["10.0.0.1"]]
+    names.close(HOST.place)
+    assert names.served(str(Path(box.path).parent)) == (box.path,)
+
+
+def test_no_sandbox_asks_the_host_what_the_host_asks_us(root: Path) -> None:
+    conf = root / "resolv.conf"
+    conf.write_text(f"nameserver {HOST.address}\nnameserver 192.0.2.53\n")
+    service = Service(HostConfiguration(str(conf)), Forwarder(Loop(1024), Timers(), -1))
+
+    def station(key: str, view: View) -> Station:
+        ends = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
+        for end in ends:
+            end.bind((str(HOST.address), HOST.port if view.outside else 0))
+        return Station(key, view, [os.open("/proc/self/ns/net", os.O_RDONLY), *(end.detach() for end in ends)])
+
+    box, host = station("box", View()), station(HOST.place, OUTSIDE)
+    service.open(box)
+    assert service.explain("box", "else", "A").servers == (str(HOST.address), "192.0.2.53")
+    service.open(host)
+    assert service.explain("box", "else", "A").servers == ("192.0.2.53",)
+    assert service.explain("box", "web.one.docker.internal", "A").source == "nowhere"
+    service.close(host)
+    assert service.explain("box", "web.one.docker.internal", "A").servers == (str(HOST.address), "192.0.2.53")
+    service.close(box)
+    for one in (box, host):
+        one.close()

@@ -127,7 +127,8 @@ class Names(Tending[ResolverClient]):
         with self._lock:
             if not self._connect():
                 return ()
-            return tuple(_counts(line, directory) for line in self._ask(ResolverClient.counts))
+            lines = self._ask(ResolverClient.counts)
+            return tuple(_counts(line, directory) for line in lines if not is_host(line))
 
     def _take_over(self, old: ResolverClient) -> ResolverClient:
         """Have a resolver of another version hand everything to a new one.
