@@ -29,7 +29,7 @@ ASKING = ("-s", "127.0.0.11", "-c", "4", "-T", "1", "-q", "100", "-t", "2")
 """How dnsperf asks: from four sockets, a hundred queries under way, in one thread, in which it takes least of a machine
 that it shares with what it measures (on two processors two threads of it cost a third more a query)."""
 
-_LIBRARIES = {**ENVIRONMENT, "LD_LIBRARY_PATH": str(PEERS / "usr/lib/x86_64-linux-gnu")}
+LIBRARIES = {**ENVIRONMENT, "LD_LIBRARY_PATH": str(PEERS / "usr/lib/x86_64-linux-gnu")}
 _RATE = re.compile(r"Queries per second:\s+([0-9.]+)")
 _LOST = re.compile(r"Queries lost:\s+([0-9]+)")
 
@@ -84,7 +84,7 @@ class Asker:
 
     def _inside(self, *argv: str) -> str:
         inside = ["nsenter", f"--net=/proc/{self._pid}/ns/net", *argv]
-        return subprocess.run(inside, env=_LIBRARIES, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(inside, env=LIBRARIES, capture_output=True, text=True, check=True).stdout
 
     def _perf(self, names: list[str], seconds: int) -> float:
         asked = self._folder / f"{self._engine.name}.txt"
@@ -146,7 +146,7 @@ def in_turn(rounds: int, measure: Callable[[Asker], float], ours: Asker, theirs:
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
 
 
-def _upstream(stack: ExitStack, under_test: Engine, folder: Path) -> None:
+def name_server(stack: ExitStack, under_test: Engine, folder: Path) -> None:
     """Start a name server where an engine runs, and have its resolv.conf name it."""
     server = subprocess.Popen(
         under_test.inside("/usr/bin/python3", "-I", "-c", UPSTREAM), stdout=subprocess.PIPE, text=True
@@ -165,7 +165,7 @@ def measure(rounds: int, seconds: int) -> list[Figure]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         engines = [stack.enter_context(engine(name)) for name in ("netwright", "docker")]
         for under_test in engines:
-            _upstream(stack, under_test, folder)
+            name_server(stack, under_test, folder)
         ours, theirs = (Asker(under_test, folder) for under_test in engines)
         return [
             Figure(

@@ -54,6 +54,24 @@ class Engine:
     socket: str
     ready: float
     folder: Path
+    argv: list[str]
+
+    def kill_and_start(self) -> None:
+        """Kill the engine and start it again in the same namespaces; return when it answers."""
+        log = self.folder / "log"
+        holder = subprocess.Popen(
+            self.inside("sh", "-c", "echo; exec cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        with holder, log.open("ab") as output:
+            assert holder.stdout is not None
+            holder.stdout.readline()
+            again = ["nsenter", f"--net=/proc/{holder.pid}/ns/net", f"--mount=/proc/{holder.pid}/ns/mnt", *self.argv]
+            self.process.kill()
+            self.process.wait()
+            self.process = subprocess.Popen(
+                again, env=ENVIRONMENT, stdout=output, stderr=output, start_new_session=True
+            )
+            _wait_ready(self.process, self.socket, log)
 
     def inside(self, *argv: str) -> list[str]:
         """Return a command line that runs in the engine's namespaces."""
@@ -145,11 +163,12 @@ def engine(name: str, *flags: str) -> Iterator[Engine]:
         )
     try:
         ready = _wait_ready(process, f"{folder}/engine.sock", log)
-        running = Engine(name, process, f"{folder}/engine.sock", ready, folder)
+        running = Engine(name, process, f"{folder}/engine.sock", ready, folder, [*argv, *flags])
         try:
             yield running
         finally:
             _remove_containers(running)
+            process = running.process
     finally:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
