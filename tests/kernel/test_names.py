@@ -36,6 +36,7 @@ from netwright.model.listener import Listener
 dns_message = pytest.importorskip("dns.message")
 dns_flags = pytest.importorskip("dns.flags")
 dns_rcode = pytest.importorskip("dns.rcode")
+dns_rdatatype = pytest.importorskip("dns.rdatatype")
 dns_rrset = pytest.importorskip("dns.rrset")
 
 pytestmark = pytest.mark.kernel
@@ -307,6 +308,21 @@ def test_other_names_are_asked_from_inside_the_sandbox_once(sandbox: Sandbox, na
                 assert told(dns_message.from_wire(client.recv(512))) == ["192.0.2.1"]
         assert len(first.asked) == 1
         assert not second.asked
+
+
+def test_types_other_than_addresses_go_through_unchanged(sandbox: Sandbox, names: Names) -> None:
+    records = {"SRV": "0 5 5060 Sip.Example.org.", "TXT": '"Any text" "at all"', "CAA": '0 issue "ca.example.net"'}
+
+    def script(query: Any, _: str) -> Any:
+        answer = dns_message.make_response(query)
+        kind = dns_rdatatype.to_text(query.question[0].rdtype)
+        answer.answer.append(dns_rrset.from_text(query.question[0].name, 60, "IN", kind, records[kind]))
+        return answer
+
+    with server(sandbox, FIRST, script):
+        sandbox.serve(names, replace(SEES, servers=(FIRST,)))
+        names.add([member("web", "web")])
+        assert {kind: told(sandbox.ask("web", kind))[0] for kind in records} == records
 
 
 def test_ports_and_ids_are_new_for_each_query(sandbox: Sandbox, names: Names) -> None:
