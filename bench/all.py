@@ -9,6 +9,7 @@ import sys
 import attach
 import commandline
 import compare
+import crowd
 import dns
 import healing
 import ipam
@@ -25,6 +26,7 @@ def main() -> int:
     found = [*ipam.measure(10_000, 1), *attach.measure(8), *compare.measure(15)]
     found += [*healing.measure(200, 1000, 5)]
     found += [*networks.measure(25), *commandline.measure(20), *publish.measure(10)]
+    found += [*crowd.measure(200, 20_000, 20)]
     names = dns.measure(5, 2)
     show("names", names)
     found += names

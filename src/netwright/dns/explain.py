@@ -1,6 +1,6 @@
 """What a sandbox would be told of a name, and why, in words. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -27,7 +27,7 @@ class Explanation:
 
 
 def explain(
-    zone: Zone, view: View, name: str, kind: str, host: ResolvConf, outside: Iterable[Joined] = ()
+    zone: Zone, view: View, name: str, kind: str, host: ResolvConf, outside: Sequence[Joined] = ()
 ) -> Explanation:
     """Return what a program in a sandbox would be answered; `host` and `outside` as in `of_view` and `decide`.
 

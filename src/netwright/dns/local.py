@@ -1,7 +1,7 @@
 """What of a query is answered from the zone, and what is left to upstream. Pure."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -40,7 +40,7 @@ class Local:
 
 
 def decide(
-    zone: Zone, view: View, query: Query, *, upstream: bool, ndots: bool = False, outside: Iterable[Joined] = ()
+    zone: Zone, view: View, query: Query, *, upstream: bool, ndots: bool = False, outside: Sequence[Joined] = ()
 ) -> Local | Elsewhere:
     """Return the answer to a query, or where it goes.
 
@@ -55,7 +55,9 @@ def decide(
         return Elsewhere.NOWHERE
     if (view.ndots or ndots) and query.kind in _ADDRESS_BYTES and "." not in query.name and query.name:
         return Local(((),), "a name without a dot that no network knows is not asked upstream where ndots is set")
-    return Elsewhere.ABSENT if not view.servers and is_below(outside, query.name) else Elsewhere.UPSTREAM
+    if outside and not view.servers and is_below(outside, query.name):
+        return Elsewhere.ABSENT
+    return Elsewhere.UPSTREAM
 
 
 def _from_zone(zone: Zone, view: View, query: Query) -> Local | None:
