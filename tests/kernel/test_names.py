@@ -34,6 +34,7 @@ from netwright.kernel.resolver.timers import Timers
 from netwright.model.listener import Listener
 
 dns_message = pytest.importorskip("dns.message")
+dns_edns = pytest.importorskip("dns.edns")
 dns_flags = pytest.importorskip("dns.flags")
 dns_rcode = pytest.importorskip("dns.rcode")
 dns_rdatatype = pytest.importorskip("dns.rdatatype")
@@ -381,6 +382,32 @@ def test_an_answer_that_is_cut_is_asked_for_by_tcp(sandbox: Sandbox, names: Name
         assert sandbox.ask("example.org").flags & dns_flags.TC
         assert len(told(by_stream(sandbox, "example.org")[0])) == 60
         assert {transport for transport, _, _ in first.asked} == {"udp", "tcp"}
+
+
+def test_a_query_that_is_too_long_for_a_datagram_of_ours_is_asked_by_tcp(sandbox: Sandbox, names: Names) -> None:
+    padding = dns_edns.GenericOption(12, bytes(3000))
+    query = dns_message.make_query("example.org", "A", use_edns=0, options=[padding])
+    with server(sandbox, FIRST, answering("192.0.2.1")) as first:
+        sandbox.serve(names, replace(SEES, servers=(FIRST,)))
+        packet = query.to_wire(max_size=65535)
+        with sandbox.client(socket.SOCK_STREAM) as client, client.makefile("rb") as file:
+            client.sendall(len(packet).to_bytes(2, "big") + packet)
+            answer = dns_message.from_wire(file.read(int.from_bytes(file.read(2), "big")))
+        assert told(answer) == ["192.0.2.1"]
+        assert [transport for transport, _, _ in first.asked] == ["tcp"]
+
+
+def test_what_is_asked_at_once_is_answered_by_whoever_can(sandbox: Sandbox, names: Names) -> None:
+    with server(sandbox, SECOND, answering("192.0.2.2")) as second:
+        sandbox.serve(names, ASKS)  # nobody listens at the first
+        queries = [dns_message.make_query(f"{number}.example.org", "A", id=number) for number in range(150)]
+        with sandbox.client() as client:
+            for query in queries:
+                client.send(query.to_wire())
+            answers = [dns_message.from_wire(client.recv(512)) for _ in queries]
+        assert {answer.id for answer in answers} == set(range(150))
+        assert all(told(answer) == ["192.0.2.2"] for answer in answers)
+        assert len(second.asked) == 150
 
 
 def test_forged_and_broken_answers_are_passed_over(sandbox: Sandbox, names: Names) -> None:

@@ -1,6 +1,6 @@
 """Broken messages by the thousand: whatever comes, it is read or malformed, and what is said to it is a message.
 
-`NETWRIGHT_FUZZ=1000000` in the environment makes that many of each kind instead of a few.
+`NETWRIGHT_FUZZ=1000000` in the environment makes that many of each kind instead of a few; that needs `--timeout=0`.
 """
 
 import os

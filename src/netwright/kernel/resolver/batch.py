@@ -54,33 +54,67 @@ def _address(buffer: bytearray | memoryview) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
 
 
-class Inbox:
-    """Datagrams that were received: the bytes of each lie in a slot of `data`, its sender in one of `names`."""
+class Row:
+    """Messages of one piece each, laid out for the kernel.
 
-    def __init__(self) -> None:
-        self.data = memoryview(bytearray(SLOTS * IN_SLOT))
+    The bytes of each lie in a slot of `data` and its address in one of `names`, unless the sockets are connected: then
+    it is not `named`. `room` are the bytes of a slot.
+    """
+
+    def __init__(self, room: int, *, named: bool = True) -> None:
+        self.room = room
+        self.data = memoryview(bytearray(SLOTS * room))
         self.names = memoryview(bytearray(SLOTS * NAME))
+        self.data_address, self.names_address = _address(self.data), _address(self.names)
         self._vectors = (_Vector * SLOTS)()
         self._messages = (_Message * SLOTS)()
-        self.data_address, self.names_address = _address(self.data), _address(self.names)
         for slot in range(SLOTS):
-            self._vectors[slot].base = self.data_address + slot * IN_SLOT
-            self._vectors[slot].length = IN_SLOT
-            _lay_out(self._messages[slot], self, slot, ctypes.addressof(self._vectors[slot]), 1)
+            self._vectors[slot].base = self.data_address + slot * room
+            self._vectors[slot].length = room
+            header = self._messages[slot].header
+            if named:
+                header.name, header.name_length = self.names_address + slot * NAME, NAME
+            header.vectors, header.vector_count = ctypes.addressof(self._vectors[slot]), 1
+        self.address = ctypes.addressof(self._messages)
+
+
+class Inbox(Row):
+    """Datagrams that were received."""
+
+    def __init__(self, room: int = IN_SLOT, *, named: bool = True) -> None:
+        super().__init__(room, named=named)
         # As plain numbers: through ctypes' own attributes it would take ten times as long.
         numbers = memoryview(self._messages).cast("B").cast("I")
         self.lengths = numbers[_Message.length.offset // 4 :: ctypes.sizeof(_Message) // 4]
         """How many bytes each datagram has."""
 
     def fill(self, descriptor: int) -> int:
-        """Receive what is there; return how many datagrams that was."""
-        return int(_recvmmsg(descriptor, ctypes.addressof(self._messages), SLOTS, socket.MSG_DONTWAIT, None))
+        """Receive what is there; return how many datagrams that was, or -1 with the reason in `ctypes.get_errno`."""
+        return int(_recvmmsg(descriptor, self.address, SLOTS, socket.MSG_DONTWAIT, None))
 
 
-def _lay_out(message: _Message, inbox: Inbox, slot: int, vectors: int, count: int) -> None:
-    header = message.header
-    header.name, header.name_length = inbox.names_address + slot * NAME, NAME
-    header.vectors, header.vector_count = vectors, count
+class Outgoing(Row):
+    """Datagrams that leave by one socket, many in one system call."""
+
+    def __init__(self, room: int, *, named: bool = True) -> None:
+        super().__init__(room, named=named)
+        self._sizes = memoryview(self._vectors).cast("B").cast("L")
+        self.count = 0
+
+    def put(self, packet: bytes, name: bytes = b"") -> None:
+        """Take a datagram, to a receiver unless the socket is connected. There must be room."""
+        slot, length = self.count, len(packet)
+        place = slot * self.room
+        self.data[place : place + length] = packet
+        if name:
+            self.names[slot * NAME : slot * NAME + len(name)] = name
+        self._sizes[2 * slot + 1] = length
+        self.count = slot + 1
+
+    def send(self, descriptor: int) -> list[int]:
+        """Send what was taken; return which could not be sent, in the order in which they came."""
+        count, self.count = self.count, 0
+        return _send(descriptor, self.address, 0, count)
 
 
 class Prepared(NamedTuple):
@@ -134,7 +168,9 @@ class Outbox:
             laid = (*raw, identity, (0, 0)) if pieces == RAW else (identity, (0, 0))
             for piece, (base, length) in enumerate(laid, slot * pieces):
                 self._vectors[piece].base, self._vectors[piece].length = base, length
-            _lay_out(self._messages[slot], inbox, slot, ctypes.addressof(self._vectors[slot * pieces]), pieces)
+            header = self._messages[slot].header
+            header.name, header.name_length = name, NAME
+            header.vectors, header.vector_count = ctypes.addressof(self._vectors[slot * pieces]), pieces
         self.vectors = memoryview(self._vectors).cast("B").cast("L")
         self.places = [self._places(slot * pieces, pieces) for slot in range(SLOTS)]
 
@@ -153,11 +189,17 @@ class Outbox:
             _send(descriptor, ctypes.addressof(self._messages), first, end)
 
 
-def _send(descriptor: int, messages: int, first: int, end: int) -> None:
-    """Send messages of a row of them; one that cannot be sent does not keep back the next."""
+def _send(descriptor: int, messages: int, first: int, end: int) -> list[int]:
+    """Send messages of a row of them; one that cannot be sent does not keep back the next. Return which could not."""
+    failed = []
     while first < end:
         place = messages + first * ctypes.sizeof(_Message)
-        first += max(1, _sendmmsg(descriptor, place, end - first, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL))
+        sent = _sendmmsg(descriptor, place, end - first, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        if sent < 1:
+            failed.append(first)
+            sent = 1
+        first += sent
+    return failed
 
 
 class Way(Protocol):
@@ -171,42 +213,24 @@ class Way(Protocol):
 
 
 class Late:
-    """Answers that were not there yet when their queries came: kept for a moment, and sent many in one system call."""
+    """Answers that were not there yet when their queries came: kept for a moment, and sent together."""
 
     def __init__(self) -> None:
-        self._data = memoryview(bytearray(SLOTS * OUT_SLOT))
-        self._names = memoryview(bytearray(SLOTS * NAME))
-        self._vectors = (_Vector * SLOTS)()
-        self._messages = (_Message * SLOTS)()
-        data, names = _address(self._data), _address(self._names)
-        for slot in range(SLOTS):
-            self._vectors[slot].base = data + slot * OUT_SLOT
-            header = self._messages[slot].header
-            header.name, header.name_length = names + slot * NAME, NAME
-            header.vectors, header.vector_count = ctypes.addressof(self._vectors[slot]), 1
-        self._lengths = memoryview(self._vectors).cast("B").cast("L")
+        self._outgoing = Outgoing(OUT_SLOT)
         self._descriptor = -1
-        self._count = 0
 
     def add(self, way: Way, identity: bytes, tail: bytes, name: bytes) -> None:
         """Take an answer to a sender. The socket that it goes by is not closed before `send`."""
-        descriptor = way.descriptor
-        if self._count == SLOTS or descriptor != self._descriptor:
+        if way.descriptor != self._descriptor or self._outgoing.count == SLOTS:
             self.send()
-            self._descriptor = descriptor
-        slot = self._count
-        self._count = slot + 1
+            self._descriptor = way.descriptor
         if way.is_raw:
             packet = b"".join((_IPV4, name[4:8], _FROM_53, name[2:4], _UDP.pack(len(tail) + 10, 0), identity, tail))
         else:
             packet = identity + tail
-        place, length = slot * OUT_SLOT, len(packet)
-        self._data[place : place + length] = packet
-        self._names[slot * NAME : slot * NAME + 8] = name
-        self._lengths[2 * slot + 1] = length
+        self._outgoing.put(packet, name)
 
     def send(self) -> None:
         """Send what has been taken. What cannot be sent is lost, as datagrams are."""
-        if self._count:
-            _send(self._descriptor, ctypes.addressof(self._messages), 0, self._count)
-            self._count = 0
+        if self._outgoing.count:
+            self._outgoing.send(self._descriptor)

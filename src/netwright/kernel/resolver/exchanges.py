@@ -1,5 +1,6 @@
 """One query with one server, by UDP or TCP."""
 
+import ctypes
 import errno
 import os
 import socket
@@ -11,14 +12,18 @@ from typing import Protocol
 from netwright.dns import wire
 from netwright.dns.wire import Malformed, Response
 from netwright.kernel.companion.loop import READABLE, WRITABLE, Loop
+from netwright.kernel.resolver.batch import IN_SLOT, SLOTS, Inbox, Outgoing
 from netwright.kernel.resolver.chance import Chance
 
 LINES = 32
 """Sockets, each at a port of its own, among which a query to a server goes by chance. A power of two, 256 at most."""
-USES = 16
+USES = 64
 """Queries that one socket serves before another one, at another port, takes its place."""
 IDLE = 10.0
 """Seconds for which a socket without a query is kept."""
+
+LONGEST = IN_SLOT
+"""Bytes of the longest query that goes by UDP."""
 
 _PORT = 53
 _ROOM = 1 << 16
@@ -71,20 +76,16 @@ class Line:
     It is connected, so that the kernel lets in what the server says and nothing else. Raises OSError, ValueError.
     """
 
-    def __init__(self, loop: Loop, buffer: memoryview, server: str) -> None:
+    def __init__(self, loop: Loop, replies: Inbox, server: str) -> None:
         self.waiting: dict[bytes, Datagram] = {}
         self.uses = 0
         self.idle_since = 0.0
         self.is_open = True
         self._loop = loop
-        self._buffer = buffer
+        self._replies = replies
         self._socket = connected(loop, server, socket.SOCK_DGRAM)
+        self.descriptor = self._socket.fileno()
         loop.watch(self._socket, self._receive)
-
-    def ask(self, datagram: "Datagram", packet: bytes) -> None:
-        """Send a query whose answer is waited for. Raises OSError."""
-        self._socket.send(packet)
-        self.waiting[datagram.identity] = datagram
 
     def forget(self, datagram: "Datagram") -> None:
         """Wait for an answer no more; a socket that has served its queries goes with the last of them."""
@@ -96,20 +97,21 @@ class Line:
                 self.close()
 
     def _receive(self, _: int) -> None:
-        """Take one answer: the loop calls again where there are more, which costs less than to be told that none is."""
-        try:
-            size = self._socket.recv_into(self._buffer)
-        except BlockingIOError:
-            return
-        except OSError:
+        """Take the answers that have come; the loop calls again where there are more."""
+        replies = self._replies
+        count = replies.fill(self.descriptor)
+        if count < 0 and ctypes.get_errno() != errno.EAGAIN:
             # Nobody listens there, or there is no way: the kernel was told so.
             for datagram in list(self.waiting.values()):
                 datagram.asker.failed(datagram)
             return
-        packet = self._buffer[:size].tobytes()
-        asked = self.waiting.get(packet[:2])
-        if asked is not None:
-            asked.read(packet)
+        data, waiting, start = replies.data, self.waiting, 0
+        for length in replies.lengths[: max(0, count)].tolist():
+            packet = data[start : start + length].tobytes()
+            start += replies.room
+            asked = waiting.get(packet[:2])
+            if asked is not None:
+                asked.read(packet)
 
     def close(self) -> None:
         """Let go of the socket: now, because a namespace may be waiting for it."""
@@ -120,11 +122,21 @@ class Line:
 
 
 class Lines:
-    """The sockets to each server; those of a sandbox's own servers are in its namespace, and are named by its scope."""
+    """The sockets to each server; those of a sandbox's own servers are in its namespace, and are named by its scope.
 
-    def __init__(self, loop: Loop, buffer: memoryview) -> None:
+    What is asked of a server at one moment goes by one of its sockets, in one system call. To guess a port and an id is
+    as hard as if each query had a port of its own: there are as many pairs of them as there are queries either way.
+    """
+
+    def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._buffer = buffer
+        self._replies = Inbox(_ROOM, named=False)
+        self._outgoing = Outgoing(IN_SLOT, named=False)
+        self._queries: list[Datagram] = []
+        self._unsent: list[Datagram] = []
+        self._line_in_use: Line | None = None
+        self._chosen: dict[tuple[str, str], Line] = {}
+        """Those that are used until what is asked now is sent."""
         self._chance = Chance()
         self._lines: dict[tuple[str, str], list[Line]] = {}
 
@@ -133,8 +145,11 @@ class Lines:
 
         A new socket is made inside what the third argument gives. Raises OSError, ValueError.
         """
-        drawn = self._chance.take(3)
-        line, identity = self._line(scope, server, drawn[0] % LINES, inside), drawn[1:]
+        line = self._chosen.get((scope, server))
+        if line is None or not line.is_open or line.uses >= USES:
+            line = self._chosen[scope, server] = self._line(scope, server, self._chance.take(1)[0] % LINES, inside)
+        line.uses += 1
+        identity = self._chance.take(2)
         while identity in line.waiting:
             identity = self._chance.take(2)
         return line, identity
@@ -146,17 +161,41 @@ class Lines:
         if place < len(lines):
             line = lines[place]
             if line.is_open and line.uses < USES:
-                line.uses += 1
                 return line
         with inside():
-            line = Line(self._loop, self._buffer, server)
-        line.uses = 1
+            line = Line(self._loop, self._replies, server)
         if place < len(lines):
             # The one that stood there goes with the last answer that it waits for.
             lines[place] = line
         else:
             lines.append(line)
         return line
+
+    def put(self, query: "Datagram") -> None:
+        """Take a query that is to be sent by the line that it waits at."""
+        if query.line is not self._line_in_use or self._outgoing.count == SLOTS:
+            self._flush()
+            self._line_in_use = query.line
+        self._outgoing.put(query.packet)
+        self._queries.append(query)
+
+    def _flush(self) -> None:
+        line, queries = self._line_in_use, self._queries
+        self._line_in_use, self._queries = None, []
+        if line is not None and line.is_open:
+            self._unsent += [queries[slot] for slot in self._outgoing.send(line.descriptor)]
+        else:
+            self._outgoing.count = 0
+
+    def send(self) -> None:
+        """Send what was taken, and tell of what could not be sent, which may bring more."""
+        self._chosen.clear()
+        while self._queries:
+            self._flush()
+            unsent, self._unsent = self._unsent, []
+            for query in unsent:
+                if not query.is_over:
+                    query.asker.failed(query)
 
     def leave(self, scope: str) -> None:
         """Close all sockets of a sandbox."""
@@ -178,23 +217,27 @@ class Lines:
 class Datagram(Exchange):
     """A query by UDP."""
 
-    __slots__ = ("_line", "_packet")
+    __slots__ = ("_lines", "line", "packet")
 
-    def __init__(self, asker: Asker, server: str, way: tuple[Line, bytes], tail: bytes) -> None:
+    def __init__(self, asker: Asker, server: str, lines: Lines, way: tuple[Line, bytes], tail: bytes) -> None:
         line, identity = way
         super().__init__(asker, server, identity)
-        self._line = line
-        self._packet = identity + tail
-        line.ask(self, self._packet)
+        self._lines = lines
+        self.line = line
+        self.packet = identity + tail
+        line.waiting[identity] = self
+        lines.put(self)
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nobody waits for its answer any more."""
+        return self.line.waiting.get(self.identity) is not self
 
     def again(self) -> None:
-        try:
-            self._line.ask(self, self._packet)
-        except OSError:
-            self.asker.failed(self)
+        self._lines.put(self)
 
     def close(self) -> None:
-        self._line.forget(self)
+        self.line.forget(self)
 
 
 class Stream(Exchange):

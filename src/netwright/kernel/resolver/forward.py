@@ -13,7 +13,7 @@ from netwright.dns.cache import Cache, Key
 from netwright.dns.upstream import Health, Upstream
 from netwright.dns.wire import Query, Response
 from netwright.kernel.companion.loop import Loop
-from netwright.kernel.resolver.exchanges import Datagram, Exchange, Lines, Stream
+from netwright.kernel.resolver.exchanges import LONGEST, Datagram, Exchange, Lines, Stream
 from netwright.kernel.resolver.station import Station
 from netwright.kernel.resolver.timers import Timer, Timers
 
@@ -22,7 +22,6 @@ PER_SANDBOX = 256
 FLIGHTS = 2048
 """Different queries under way at once, for all sandboxes."""
 
-_ROOM = 1 << 16
 _CLONE_NEWNET = 0x40000000
 
 
@@ -48,7 +47,7 @@ class Forwarder:
         self.timers = timers
         self.cache = Cache()
         self.health = Health()
-        self.lines = Lines(loop, memoryview(bytearray(_ROOM)))
+        self.lines = Lines(loop)
         self._home = home
         self._flights: dict[Key, Flight] = {}
 
@@ -195,9 +194,11 @@ class Flight:
         self._set_timer()
 
     def _ask(self, server: str) -> bool:
+        lines, tail = self.forwarder.lines, self._key[1]
         try:
-            way = self.forwarder.lines.take(self._scope, server, self._inside)
-            exchange = Datagram(self, server, way, self._key[1])
+            if len(tail) > LONGEST - 2:
+                return self._ask_by_stream(server)
+            exchange = Datagram(self, server, lines, lines.take(self._scope, server, self._inside), tail)
         except (OSError, ValueError):
             self.forwarder.health.failed(self._scope, server, time.monotonic())
             return False
@@ -226,11 +227,15 @@ class Flight:
     def _by_stream(self, exchange: Datagram) -> None:
         self._drop(exchange)
         try:
-            with self._inside():
-                stream = Stream(self.forwarder.loop, self, exchange.server, self._key[1])
-            self._silent[stream] = None
+            self._ask_by_stream(exchange.server)
         except OSError:
             self.failed(exchange)
+
+    def _ask_by_stream(self, server: str) -> bool:
+        with self._inside():
+            stream = Stream(self.forwarder.loop, self, server, self._key[1])
+        self._silent[stream] = None
+        return True
 
     def failed(self, exchange: Exchange) -> None:
         """Note that a server refuses or cannot be reached, and ask the next at once."""

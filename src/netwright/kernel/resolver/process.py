@@ -76,6 +76,7 @@ class Resolver:
         try:
             self._loop.turn(self._timers.wait(TICK))
             self._timers.run()
+            self._forwarder.lines.send()
             self._service.late.send()
         except Exception:
             if time.monotonic() - self._complained > TICK:
