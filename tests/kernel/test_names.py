@@ -322,7 +322,7 @@ def test_types_other_than_addresses_go_through_unchanged(sandbox: Sandbox, names
 
     with server(sandbox, FIRST, script):
         sandbox.serve(names, replace(SEES, servers=(FIRST,)))
-        names.add([member("web", "web")])
+        publish(names, [member("web", "web")])
         assert {kind: told(sandbox.ask("web", kind))[0] for kind in records} == records
 
 
