@@ -60,7 +60,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 
 def publish(names: Names, members: Sequence[Member]) -> None:
-    assert names.change([ops.PublishNames(member=one) for one in members]) == {}
+    names.change([ops.PublishNames(member=one) for one in members])
 
 
 @pytest.fixture

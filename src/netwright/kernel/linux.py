@@ -109,8 +109,9 @@ class LinuxHost:
             if isinstance(op, links.MESSAGES):
                 return links.send(work.stack(op.netns), run)
             if isinstance(op, CHANGES):
-                return self._names.change(run)
-            self._carry[type(op)](work, op)
+                self._names.change(run)
+            else:
+                self._carry[type(op)](work, op)
         except OperationFailed as failure:
             return {0: failure}
         except OSError as error:

@@ -76,17 +76,13 @@ class Names(Tending[ResolverClient]):
             if self._connect():
                 self._ask(lambda resolver: resolver.shut(_key(path)))
 
-    def change(self, run: Sequence[ops.Op]) -> dict[int, OperationFailed]:
-        """Carry out operations of `CHANGES`, all asked before the first is answered; return what failed, by place."""
+    def change(self, run: Sequence[ops.Op]) -> None:
+        """Carry out operations of `CHANGES`. The resolver is told, and not waited for: it hears before it answers."""
         with self._lock:
-            if not self._connect() and all(isinstance(op, ops.WithdrawNames) for op in run):
-                failures: dict[int, OperationFailed] = {}
-            else:
-                failures = self._ask(lambda resolver: resolver.change(list(map(_request, run))))
-            for place, op in enumerate(run):
-                if place not in failures:
-                    self._note(op)
-        return failures
+            if self._connect() or not all(isinstance(op, ops.WithdrawNames) for op in run):
+                self._ask(lambda resolver: resolver.change([_request(op) for op in run]))
+            for op in run:
+                self._note(op)
 
     def _note(self, op: ops.Op) -> None:
         """Know what the resolver knows."""

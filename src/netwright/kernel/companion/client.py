@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import select
 import socket
@@ -14,6 +15,8 @@ from typing import ClassVar, Self
 
 from netwright.errors import OperationFailed
 from netwright.kernel.companion import packets
+
+log = logging.getLogger(__name__)
 
 SECONDS = 10.0
 """How long a companion may take to answer. It answers in microseconds."""
@@ -61,6 +64,7 @@ class Companion:
         self._directory = directory
         self._pidfd = -1
         self._superseded = False
+        self._owed: list[str] = []
         connection.settimeout(SECONDS)
         words = self._ask(f"hello {self.VERSION}")[0].split(" ")
         self.version = int(words[1])
@@ -133,32 +137,37 @@ class Companion:
 
     def _ask(self, request: str, descriptors: Sequence[int] = ()) -> list[str]:
         """Return the lines of the answer to a request."""
+        self._settle()
         self._send(request, descriptors)
         text, came = self._receive()
         for descriptor in came:
             os.close(descriptor)
         return self._checked(text, request)
 
-    def _ask_each(self, requests: Sequence[str]) -> dict[int, OperationFailed]:
-        """Put some requests before the first is answered; return what was refused, by its place.
+    def _tell(self, requests: Sequence[str]) -> None:
+        """Put requests and do not wait for what is answered, which is looked at before anything else is asked.
 
-        Few at a time: the answers to all of them must have room.
+        Only for what is refused by nobody who is what we take it for: a refusal is logged.
         """
+        self._settle()
         for request in requests:
             self._send(request)
-        refused: dict[int, OperationFailed] = {}
-        for place, request in enumerate(requests):
+            self._owed.append(request)
+
+    def _settle(self) -> None:
+        """Look at the answers to what was told."""
+        while self._owed:
             text, came = self._receive()
             for descriptor in came:
                 os.close(descriptor)
             try:
-                self._checked(text, request)
+                self._checked(text, self._owed.pop(0))
             except OperationFailed as failure:
-                refused[place] = failure
-        return refused
+                log.error("%s", failure)
 
     def _ask_for(self, request: str) -> list[int]:
         """Return the descriptors that come with the answer to a request."""
+        self._settle()
         self._send(request)
         text, descriptors = self._receive()
         self._checked(text, request)

@@ -40,6 +40,11 @@ class Conversation:
         """Tell whether an engine is connected."""
         return self._engine is not None
 
+    def catch_up(self) -> None:
+        """Do what the engine has asked so far, ahead of the loop: whoever asks from now on is answered by that."""
+        while self._engine is not None and _has_more(self._engine):
+            self._serve(self._engine)
+
     def _accept(self, _: int) -> None:
         """Let a process of our own user in."""
         try:
@@ -101,3 +106,14 @@ class Conversation:
             self._hang_up(before)
         self._engine = client
         return f"ok {self._version} {os.getpid()}", ()
+
+
+_MSG_PEEK = int(socket.MSG_PEEK)
+
+
+def _has_more(client: socket.socket) -> bool:
+    """Tell whether a packet waits."""
+    try:
+        return bool(client.recv(1, _MSG_PEEK))
+    except OSError:
+        return False

@@ -7,7 +7,6 @@ from typing import ClassVar
 from netwright.dns.exchange import dump_members, dump_view, load_explanation
 from netwright.dns.explain import Explanation
 from netwright.dns.zone import Member, View
-from netwright.errors import OperationFailed
 from netwright.kernel.companion.client import Companion, Kind
 from netwright.kernel.resolver import packets
 
@@ -38,9 +37,9 @@ class ResolverClient(Companion):
         for first in range(0, len(members), MEMBERS_AT_ONCE):
             self._ask(adding(members[first : first + MEMBERS_AT_ONCE]))
 
-    def change(self, requests: Sequence[str]) -> dict[int, OperationFailed]:
-        """Put requests of `adding`, `removing` and `seeing` all at once; return what was refused, by its place."""
-        return self._ask_each(requests)
+    def change(self, requests: Sequence[str]) -> None:
+        """Put requests of `adding`, `removing` and `seeing`: queries that come from now on are answered by them."""
+        self._tell(requests)
 
     def begin(self) -> None:
         """Let what follows fill a new zone."""

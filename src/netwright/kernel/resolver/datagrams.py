@@ -4,6 +4,7 @@ A query that was asked before in the same bytes, since the zone last changed, co
 others go through `Service.datagram`.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from netwright.kernel.resolver.batch import IN_SLOT, NAME, PLAIN, RAW, Inbox, Outbox, Prepared
@@ -19,8 +20,9 @@ class Slow(Protocol):
 class Datagrams:
     """Receives and answers, a batch at a time."""
 
-    def __init__(self, slow: Slow) -> None:
+    def __init__(self, slow: Slow, catch_up: Callable[[], None]) -> None:
         self._slow = slow
+        self._catch_up = catch_up
         self._inbox = Inbox()
         self._raw = Outbox(self._inbox, RAW)
         self._plain = Outbox(self._inbox, PLAIN)
@@ -30,6 +32,10 @@ class Datagrams:
         inbox = self._inbox
         count = inbox.fill(station.datagrams.fileno())
         if count <= 0:
+            return
+        # What the engine said before these queries came holds for them.
+        self._catch_up()
+        if station.closed:
             return
         station.counts.queries += count
         descriptor = station.descriptor

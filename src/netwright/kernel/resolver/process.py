@@ -40,8 +40,8 @@ class Resolver:
         self._timers = Timers()
         self._forwarder = Forwarder(self._loop, self._timers, home)
         self._service = Service(HostConfiguration(), self._forwarder)
-        self._datagrams = Datagrams(self._service.datagram)
-        self._streams = Streams(self._loop, self._service)
+        self._datagrams = Datagrams(self._service.datagram, self._catch_up)
+        self._streams = Streams(self._loop, self._service, self._catch_up)
         self._complained = 0.0
         self._verbs: dict[str, Callable[[list[str], str, list[int]], Answer]] = {
             "open": self._open,
@@ -59,6 +59,9 @@ class Resolver:
             "listen": self._listen,
         }
         self._conversation = Conversation(self._loop, listener, engine, packets.VERSION, self._handle)
+
+    def _catch_up(self) -> None:
+        self._conversation.catch_up()
 
     def run(self) -> None:
         """Serve until there is no sandbox, nothing under way, and nobody connected who could change that."""

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 
 from netwright.kernel.companion.loop import READABLE, WRITABLE, Loop
 from netwright.kernel.resolver.service import Service
@@ -80,6 +81,7 @@ class Connection:
             return
         self._finished = not received
         self._in += received
+        self._streams.catch_up()
         self._take()
 
     def _take(self) -> None:
@@ -143,9 +145,10 @@ class Connection:
 class Streams:
     """All connections of all sandboxes."""
 
-    def __init__(self, loop: Loop, service: Service) -> None:
+    def __init__(self, loop: Loop, service: Service, catch_up: Callable[[], None]) -> None:
         self.loop = loop
         self.service = service
+        self.catch_up = catch_up
         self.connections: dict[Connection, Station] = {}
 
     def accept(self, station: Station) -> None:
