@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -146,6 +147,42 @@ def test_a_name_is_known_and_unknown_at_once(box: Sandbox, names: Names) -> None
     assert told(box.ask("late")) == ["10.0.0.1"]
     names.change([ops.WithdrawNames(member=member("late", "late"))])
     assert box.ask("late").rcode() == dns_rcode.SERVFAIL
+
+
+def test_whoever_asks_after_a_change_is_answered_by_it_however_many_ask_beside(box: Sandbox, names: Names) -> None:
+    busy, stop = box.client(), threading.Event()
+
+    def flood() -> None:
+        query = dns_message.make_query("web", "A").to_wire()
+        while not stop.is_set():
+            for _ in range(20):
+                busy.send(query)
+            for _ in range(20):
+                busy.recv(512)
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    try:
+        for number in range(40):
+            late = member(f"late{number}", f"late{number}")
+            publish(names, [late])
+            assert told(box.ask(f"late{number}")) == ["10.0.0.1"]
+            names.change([ops.WithdrawNames(member=late)])
+            assert box.ask(f"late{number}").rcode() == dns_rcode.SERVFAIL
+    finally:
+        stop.set()
+        flooding.join(PATIENCE)
+        busy.close()
+
+
+def test_what_a_resolver_will_not_be_told_is_in_the_log(
+    box: Sandbox, names: Names, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert names._client is not None
+    names._client.change(["nonsense"])
+    publish(names, [member("db", "db")])
+    assert told(box.ask("db")) == ["10.0.0.1"]
+    assert "the resolver refuses 'nonsense'" in caplog.text
 
 
 def test_the_containers_own_server_on_port_53_and_its_firewall_are_not_disturbed(box: Sandbox) -> None:
