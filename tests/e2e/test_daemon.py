@@ -356,3 +356,20 @@ def test_dockers_chains_of_another_engine_are_not_taken_over(machine: Machine, t
 
     assert done.returncode == 1
     assert "--firewall-backend=nftables" in done.stderr
+
+
+def test_crun_runs_containers_where_the_cgroups_let_it_and_else_its_reason_is_said(
+    machine: Machine, tmp_path: Path, image_tar: Path
+) -> None:
+    engine = Engine(machine, tmp_path, "--default-runtime=crun")
+    try:
+        engine.start()
+        engine.docker("import", str(image_tar), IMAGE)
+        ran = engine.docker("run", "--rm", IMAGE, "echo", "ran", check=False)
+    finally:
+        engine.close()
+
+    if Path("/sys/fs/cgroup/cgroup.controllers").exists():
+        assert ran.stdout == "ran\n"
+    else:
+        assert "cgroups in hybrid mode not supported" in ran.stderr
