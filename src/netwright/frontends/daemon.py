@@ -24,6 +24,9 @@ from netwright.errors import InvalidInput, NetwrightError, SystemFailure
 from netwright.frontends.daemon_claim import abandon, claim
 from netwright.telemetry.log import configure
 
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""What tells OpenSSL where the certificates of authorities are (SSL_CTX_set_default_verify_paths(3))."""
+
 log = logging.getLogger(__name__)
 
 
@@ -107,9 +110,28 @@ def _nothing_is_garbage() -> Iterator[None]:
         gc.enable()
 
 
+@contextmanager
+def _no_certificates() -> Iterator[None]:
+    """Keep OpenSSL from reading the machine's certificates while the block imports.
+
+    aiohttp prepares for being a client as soon as it is imported, which would take a sixth of the engine's start. We
+    are a server, and read the certificates that we are told to.
+    """
+    former = {name: os.environ.get(name) for name in _CERTIFICATES}
+    os.environ.update(dict.fromkeys(_CERTIFICATES, os.devnull))
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def _run(words: Sequence[str], config: Config) -> int:
     # Imported this late so that --help, --validate and refusals do not wait for HTTP server and engine.
-    with _nothing_is_garbage():
+    with _nothing_is_garbage(), _no_certificates():
         from netwright.app import build  # noqa: PLC0415
         from netwright.frontends.daemon_run import Life, uninstall  # noqa: PLC0415
 

@@ -2,13 +2,15 @@
 
 import gc
 import json
+import os
+import ssl
 from pathlib import Path
 
 import pytest
 
 from netwright import __version__
 from netwright.errors import InvalidInput
-from netwright.frontends.daemon import _nothing_is_garbage, load, main
+from netwright.frontends.daemon import _no_certificates, _nothing_is_garbage, load, main
 
 
 @pytest.fixture
@@ -78,3 +80,15 @@ def test_garbage_is_collected_again_once_the_engine_is_imported() -> None:
     assert gc.isenabled()
     assert gc.get_freeze_count() > frozen
     gc.unfreeze()
+
+
+def test_the_machines_certificates_are_not_read_while_importing_and_found_again_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/ours.pem")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    with _no_certificates():
+        meanwhile = ssl.create_default_context().get_ca_certs()
+    assert meanwhile == []
+    assert os.environ["SSL_CERT_FILE"] == "/etc/ours.pem"
+    assert "SSL_CERT_DIR" not in os.environ
