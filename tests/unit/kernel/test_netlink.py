@@ -98,6 +98,8 @@ def test_a_pair_is_asked_for_in_one_message_with_both_ends_in_it() -> None:
         5,
         1400,
     ]
+    queues = ("IFLA_NUM_TX_QUEUES", "IFLA_NUM_RX_QUEUES")
+    assert [found.get_attr(name) for name in queues] == [1, 1]
     information = found.get_attr("IFLA_LINKINFO")
     assert information.get_attr("IFLA_INFO_KIND") == "veth"
     peer = information.get_attr("IFLA_INFO_DATA").get_attr("VETH_INFO_PEER")
@@ -108,6 +110,7 @@ def test_a_pair_is_asked_for_in_one_message_with_both_ends_in_it() -> None:
         9,
         1400,
     ]
+    assert [peer.get_attr(name) for name in queues] == [1, 1]
 
 
 def test_a_ports_hairpin_mode_is_asked_for_as_pyroute2_reads_it() -> None:
