@@ -13,7 +13,7 @@ from netwright.controller import names as naming
 from netwright.controller.api import Attachment
 from netwright.drivers.api import Driver
 from netwright.firewall.intent import Intent
-from netwright.host.ops import ForgetFlows, Op, RelayPort, ReleasePort, SetSysctl
+from netwright.host.ops import AnnounceAddress, ForgetFlows, Op, RelayPort, ReleasePort, SetSysctl
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Sandbox
 from netwright.model.ports import PortBinding, Protocol
@@ -64,9 +64,11 @@ def difference(
     return Change(
         add=_intents(drivers, _differing(after, old)),
         remove=_intents(drivers, _differing(before, new)),
-        links=(
-            *_attached(drivers, old, new, netns),
-            *gateways.route_ops(gateways.choose(before), gateways.choose(after), netns),
+        links=_announced_last(
+            [
+                *_attached(drivers, old, new, netns),
+                *gateways.route_ops(gateways.choose(before), gateways.choose(after), netns),
+            ]
         ),
         ports=tuple(_relays(means.relays, before, after)),
         flows=tuple(_changed_flows(before, after)),
@@ -74,6 +76,11 @@ def difference(
         released=tuple(_released(before, after)),
         names=naming.difference(before, after, netns, means.names()),
     )
+
+
+def _announced_last(ops: Sequence[Op]) -> tuple[Op, ...]:
+    """Return operations with those last that tell neighbours: addresses and routes then go to the kernel together."""
+    return tuple(sorted(ops, key=lambda op: isinstance(op, AnnounceAddress)))
 
 
 def _differing(shape: Sequence[Attachment], other: Mapping[Id, Attachment]) -> list[Attachment]:
