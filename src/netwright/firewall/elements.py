@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
-from itertools import groupby
 
 from netwright.firewall import forward_guard
 from netwright.firewall.element import Element, element, runs
@@ -34,10 +33,12 @@ def elements_of(intents: Iterable[Intent]) -> set[Element]:
 
 def changes(verb: Verb, table: str, elements: Iterable[Element]) -> list[SetChange]:
     """Return one change for each set or map that is touched, the same whatever the order of the elements."""
-    ordered = sorted(elements, key=lambda one: (one.family, one.set, str(one)))
+    places: defaultdict[tuple[str, str], list[Element]] = defaultdict(list)
+    for one in elements:
+        places[one.family, one.set].append(one)
     return [
-        SetChange(verb, *_place(family, table), name, tuple(one.item for one in group))
-        for (family, name), group in groupby(ordered, key=lambda one: (one.family, one.set))
+        SetChange(verb, *_place(family, table), name, tuple(one.item for one in sorted(places[family, name], key=str)))
+        for family, name in sorted(places)
     ]
 
 
