@@ -552,6 +552,18 @@ def test_the_host_is_answered_as_long_as_there_is_a_sandbox(box: Sandbox, names:
     await_end(pidfd)
 
 
+def test_the_host_may_be_on_more_networks_than_a_packet_has_room_for(box: Sandbox, names: Names) -> None:
+    many = tuple(Joined(id=f"{number:064}", name=f"network-{number}") for number in range(2000))
+    names.open_host(HOST.place, replace(OUTSIDE, networks=(*many, *OUTSIDE.networks)))
+    assert ask_host("web.one") == [["10.0.0.1"]]
+    seen = ops.SetNameView(netns=HOST.place, view=replace(OUTSIDE, networks=(*OUTSIDE.networks, *many)), undo=OUTSIDE)
+    publish(names, [replace(member("last", "last"), network=many[-1].id)])
+    names.change([seen])
+    assert ask_host("web.one", "last.network-1999") == [["10.0.0.1"], ["10.0.0.1"]]
+    names.change([replace(seen, view=OUTSIDE)])
+    assert ask_host("web.one", "last.network-1999") == [["10.0.0.1"], []]
+
+
 def test_a_resolver_that_is_killed_is_replaced_by_one_that_answers_the_host_too(box: Sandbox, names: Names) -> None:
     names.open_host(HOST.place, OUTSIDE)
     killed = resolver_pid(names)

@@ -141,5 +141,5 @@ class LinkDns:
 
     async def uninstall(self) -> None:
         """Take everything back, while the links are still there. Raises ResolvedFailed."""
-        if self._used is not None and self._listener is not None:
+        if self._used is not None and (self._listener is not None or self._given_up):
             await self._revert_all(self._used)

@@ -13,7 +13,7 @@ def dump_view(view: View) -> str:
     """Return a view as one line of text."""
     return json.dumps(
         [
-            [[item.id, item.name, dict(item.links)] for item in view.networks],
+            _listed(view.networks),
             view.servers,
             view.egress,
             view.ndots,
@@ -26,11 +26,29 @@ def dump_view(view: View) -> str:
     )
 
 
+def dump_networks(networks: Iterable[Joined]) -> str:
+    """Return networks as one line of text."""
+    return json.dumps(_listed(networks))
+
+
+def load_networks(text: str) -> tuple[Joined, ...]:
+    """Read networks. Raises ValueError, TypeError for what is none."""
+    return _networks(json.loads(text))
+
+
+def _listed(networks: Iterable[Joined]) -> list[Any]:
+    return [[item.id, item.name, dict(item.links)] for item in networks]
+
+
+def _networks(listed: Any) -> tuple[Joined, ...]:
+    return tuple(Joined(id=identity, name=name, links=links) for identity, name, links in listed)
+
+
 def load_view(text: str) -> View:
     """Read a view. Raises ValueError, TypeError for what is none."""
     networks, servers, egress, ndots, host, gateway, ttl, title, outside = json.loads(text)
     return View(
-        networks=tuple(Joined(id=identity, name=name, links=links) for identity, name, links in networks),
+        networks=_networks(networks),
         servers=tuple(map(str, servers)),
         egress=bool(egress),
         ndots=bool(ndots),

@@ -80,7 +80,7 @@ class Names(Tending[ResolverClient]):
         """Carry out operations of `CHANGES`. The resolver is told, and not waited for: it hears before it answers."""
         with self._lock:
             if self._connect() or not all(isinstance(op, ops.WithdrawNames) for op in run):
-                self._ask(lambda resolver: resolver.change([_request(op) for op in run]))
+                self._ask(lambda resolver: _change(resolver, run))
             for op in run:
                 self._note(op)
 
@@ -183,6 +183,13 @@ def _counts(line: str, directory: str) -> NameCounts:
 
 CHANGES = (ops.PublishNames, ops.WithdrawNames, ops.SetNameView)
 """What is told to a resolver, and never refused by one that serves the sandbox."""
+
+
+def _change(resolver: ResolverClient, run: Sequence[ops.Op]) -> None:
+    for op in run:
+        if isinstance(op, ops.SetNameView):
+            resolver.prepare(_key(op.netns), op.view)
+    resolver.change(list(map(_request, run)))
 
 
 def _request(op: ops.Op) -> str:

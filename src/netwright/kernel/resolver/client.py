@@ -1,17 +1,18 @@
 """The engine's end of the resolver."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from netwright.dns.exchange import dump_members, dump_view, load_explanation
+from netwright.dns.exchange import dump_members, dump_networks, dump_view, load_explanation
 from netwright.dns.explain import Explanation
 from netwright.dns.zone import Member, View
 from netwright.kernel.companion.client import Companion, Kind
 from netwright.kernel.resolver import packets
 
-MEMBERS_AT_ONCE = 100
-"""How many endpoints one packet carries."""
+MEMBERS_AT_ONCE = NETWORKS_AT_ONCE = 100
+"""How many endpoints or networks one packet carries."""
 
 
 class ResolverClient(Companion):
@@ -22,11 +23,18 @@ class ResolverClient(Companion):
 
     def open(self, key: str, view: View, descriptors: Sequence[int]) -> None:
         """Have a sandbox served; copies of the descriptors go there."""
-        self._ask(f"open {key}\n{dump_view(view)}", descriptors)
+        self.prepare(key, view)
+        self._ask(f"open {key}\n{dump_view(_rest(view))}", descriptors)
 
     def view(self, key: str, view: View) -> None:
         """Let a sandbox see other names."""
+        self.prepare(key, view)
         self._ask(seeing(key, view))
+
+    def prepare(self, key: str, view: View) -> None:
+        """Say ahead what of a view no packet has room for: needed before `seeing` where there are many networks."""
+        for first in range(0, _said_ahead(view), NETWORKS_AT_ONCE):
+            self._ask(f"ahead {key}\n{dump_networks(view.networks[first : first + NETWORKS_AT_ONCE])}")
 
     def shut(self, key: str) -> None:
         """Have a sandbox served no more; content if it is not."""
@@ -94,4 +102,14 @@ def removing(network: str, endpoint: str) -> str:
 
 def seeing(key: str, view: View) -> str:
     """Return what lets a sandbox see other names."""
-    return f"view {key}\n{dump_view(view)}"
+    return f"view {key}\n{dump_view(_rest(view))}"
+
+
+def _said_ahead(view: View) -> int:
+    """Return how many networks of a view are said before it."""
+    return max(0, len(view.networks) - 1) // NETWORKS_AT_ONCE * NETWORKS_AT_ONCE
+
+
+def _rest(view: View) -> View:
+    ahead = _said_ahead(view)
+    return replace(view, networks=view.networks[ahead:]) if ahead else view

@@ -1,12 +1,14 @@
 """What engine and resolver say to each other, beyond what all companions say (`companion.packets`).
 
-Sandboxes are keyed by the name of their namespace, the host by its place (`model.listener`). VIEW and MEMBERS are lines
-of JSON (`dns.exchange`), on the lines after the first.
+Sandboxes are keyed by the name of their namespace, the host by its place (`model.listener`). VIEW, NETWORKS and MEMBERS
+are lines of JSON (`dns.exchange`), on the lines after the first.
 
     open KEY, VIEW + descriptors     ok                  serve a sandbox: its namespace, datagram, stream, and where
                                                          there are such the raw socket and the link that lead port 53
                                                          here; in place of what was served before
     view KEY, VIEW                   ok                  let a sandbox see other names
+    ahead KEY, NETWORKS              ok                  networks that come first in the view that follows, of an `open`
+                                                         or a `view`; as often as it takes
     close KEY                        ok                  serve it no more; content if it is not served
     add, MEMBERS                     ok                  publish endpoints
     remove NETWORK ENDPOINT          ok                  forget one; content if it is not known

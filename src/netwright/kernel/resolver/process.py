@@ -9,9 +9,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
-from netwright.dns.exchange import dump_explanation, load_members, load_view
+from netwright.dns.exchange import dump_explanation, load_members, load_networks, load_view
+from netwright.dns.zone import Joined, View
 from netwright.kernel.companion.conversation import Answer, Conversation
 from netwright.kernel.companion.loop import Loop
 from netwright.kernel.resolver import packets
@@ -42,10 +44,12 @@ class Resolver:
         self._service = Service(HostConfiguration(), self._forwarder)
         self._datagrams = Datagrams(self._service.datagram, self._catch_up)
         self._streams = Streams(self._loop, self._service, self._catch_up)
+        self._ahead: dict[str, tuple[Joined, ...]] = {}
         self._complained = 0.0
         self._verbs: dict[str, Callable[[list[str], str, list[int]], Answer]] = {
             "open": self._open,
             "view": self._view,
+            "ahead": self._take_ahead,
             "close": self._close,
             "add": self._add,
             "remove": self._remove,
@@ -95,7 +99,7 @@ class Resolver:
 
     def _open(self, arguments: list[str], body: str, descriptors: list[int]) -> Answer:
         (key,) = arguments
-        view = load_view(body)
+        view = self._whole(key, body)
         if len(descriptors) not in {3, 5}:
             # The kernel leaves descriptors out where the receiver has no number for them.
             raise OSError(errno.EMFILE, "the resolver has no room for more sandboxes (ulimit -n)")
@@ -115,8 +119,17 @@ class Resolver:
 
     def _view(self, arguments: list[str], body: str, _: list[int]) -> Answer:
         (key,) = arguments
-        self._service.see(key, load_view(body))
+        self._service.see(key, self._whole(key, body))
         return OK
+
+    def _take_ahead(self, arguments: list[str], body: str, _: list[int]) -> Answer:
+        (key,) = arguments
+        self._ahead[key] = (*self._ahead.get(key, ()), *load_networks(body))
+        return OK
+
+    def _whole(self, key: str, body: str) -> View:
+        view = load_view(body)
+        return replace(view, networks=(*self._ahead.pop(key, ()), *view.networks))
 
     def _close(self, arguments: list[str], _: str, __: list[int]) -> Answer:
         (key,) = arguments
@@ -146,6 +159,8 @@ class Resolver:
         return OK
 
     def _begin(self, _: list[str], __: str, ___: list[int]) -> Answer:
+        # What another engine was about to say, and did not, is for nobody.
+        self._ahead.clear()
         self._service.begin()
         return OK
 
