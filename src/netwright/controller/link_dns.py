@@ -1,7 +1,8 @@
 """systemd-resolved, told to ask us for the names in networks' own domains: by its setting of the networks' links.
 
 Only what can be nobody else's is led to us (`dns.domains`), so nothing that the host asks otherwise changes. A link
-that goes takes its setting with it; where the option is given up, and at an uninstall, it is taken back.
+that goes takes its setting with it; where the option is given up, and at an uninstall, it is taken back. Bridges that
+are not ours keep the setting that their owner has made: what is on them is not led to us.
 """
 
 import asyncio
@@ -99,7 +100,7 @@ class LinkDns:
         return {
             name: domains(network.name)
             for network in self._state.networks.values()
-            if self._rules.has_names(network)
+            if self._rules.has_names(network) and not network.adopted
             for name in self._links.of(network.id)
         }
 

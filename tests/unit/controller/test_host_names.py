@@ -143,6 +143,18 @@ async def test_a_link_leads_its_networks_own_domains_to_us_while_the_network_liv
     assert resolved.calls == calls, "a link that is gone has nothing to be told of"
 
 
+async def test_a_bridge_of_somebody_else_keeps_what_its_owner_has_set(world: World, resolved: FakeResolved) -> None:
+    resolved.led[number(world, "stranger")] = (OTHER, ("corp.example",))
+    await world.engine.networks.create(network("guest", options={BRIDGE: "stranger"}))
+    await give_turns(ENOUGH)
+    assert seen(world) == ["blue", "guest"]
+    assert led(world, resolved) == {"blue": ("blue.docker.internal",), "stranger": ("corp.example",)}
+
+    await started(asking(None, world), resolved)
+
+    assert led(world, resolved) == {"stranger": ("corp.example",)}
+
+
 async def test_one_that_comes_later_or_again_is_told_of_all(world: World, resolved: FakeResolved) -> None:
     resolved.go()
     await make(world.engine, "green")
