@@ -7,6 +7,7 @@ a datagram and copies none of it.
 """
 
 import ctypes
+import mmap
 import socket
 import struct
 from typing import NamedTuple, Protocol
@@ -63,7 +64,8 @@ class Row:
 
     def __init__(self, room: int, *, named: bool = True) -> None:
         self.room = room
-        self.data = memoryview(bytearray(SLOTS * room))
+        # Of these pages only those exist that something was ever written to.
+        self.data = memoryview(mmap.mmap(-1, SLOTS * room))
         self.names = memoryview(bytearray(SLOTS * NAME))
         self.data_address, self.names_address = _address(self.data), _address(self.names)
         self._vectors = (_Vector * SLOTS)()
