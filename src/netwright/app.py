@@ -36,6 +36,7 @@ from netwright.errors import InvalidInput, NotFound
 from netwright.firewall.api import FirewallSettings
 from netwright.firewall.iptables import IptablesBackend
 from netwright.firewall.nftables import NftablesBackend
+from netwright.insight.check import Check
 from netwright.insight.explain import Explain
 from netwright.ipam.default_bridge import DefaultBridgeAddresses
 from netwright.ipam.subnets import Source, sources_with
@@ -318,7 +319,7 @@ class Engine:
             *VolumeRoutes(services.volumes).routes(),
             *networks.routes(),
             *PublishingRoutes(services.containers, network.sandboxes).routes(),
-            *FirewallRoutes(self._explain(), self._script).routes(),
+            *self._firewall_routes().routes(),
             *NameRoutes(services.containers, network.name_questions).routes(),
             *absent_routes(),
         ]
@@ -330,6 +331,11 @@ class Engine:
             return self._with.network.networks.get(reference).name
         except (NotFound, InvalidInput):
             return reference
+
+    def _firewall_routes(self) -> FirewallRoutes:
+        network = self._with.network
+        check = Check(network.firewall, network.sandboxes, self._with.host)
+        return FirewallRoutes(self._explain(), check, self._script, network.healing.everything)
 
     def _explain(self) -> Explain:
         """Return what explains packets."""

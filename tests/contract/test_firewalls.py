@@ -37,6 +37,20 @@ async def test_a_transaction_is_taken_back_by_what_it_carries(rig: Rig) -> None:
     assert NftTransaction(commands=TABLE).inverse() is None
 
 
+async def test_tables_are_listed_as_they_stand_and_as_commands_would_make_them(rig: Rig) -> None:
+    await rig.host.do([NftTransaction(commands=f"{TABLE}\nadd element inet mine ports {{ 80 }}")])
+    asked = ("inet mine", "inet absent")
+    stands = await rig.host.ask(queries.NftListings(asked))
+    made = await rig.host.ask(
+        queries.NftListings(asked, made_by=f"{TABLE}\nadd element inet mine ports {{ 80 }}\nadd table inet other")
+    )
+    assert stands == made
+    assert set(stands) == {"inet mine"}
+    assert "elements = { 80 }" in stands["inet mine"]
+    # What would be made was made nowhere.
+    assert await rig.host.ask(queries.NftTables()) == ("inet mine",)
+
+
 @pytest.mark.parametrize(
     "refusal",
     [

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from tests.fakes.iptables import Iptables
 from tests.fakes.machine import FakeRoute, Machine, Stack, refusal
+from tests.fakes.nftables import Nftables
 from tests.fakes.steps import Steps
 
 from netwright.dns.explain import Explanation, explain
@@ -105,6 +106,7 @@ class FakeHost:
             queries.NamesCounted: self._names_counted,
             queries.NftTables: self._nft_tables,
             queries.NftNames: self._nft_names,
+            queries.NftListings: self._nft_listings,
             queries.IptablesRules: self._iptables_rules,
             queries.ReadFile: self._read_file,
             queries.HasIPv6: self._has_ipv6,
@@ -327,6 +329,13 @@ class FakeHost:
     def _nft_names(self, query: queries.NftNames) -> tuple[str, ...]:
         found = self.machine.nft.tables.get(f"{query.family} {query.table}")
         return () if found is None else tuple(name.strip('"') for name in found.sets[query.set])
+
+    def _nft_listings(self, query: queries.NftListings) -> dict[str, str]:
+        asked = self.machine.nft
+        if query.made_by is not None:
+            asked = Nftables()
+            asked.run(query.made_by)
+        return {name: asked.tables[name].listing(name) for name in query.tables if name in asked.tables}
 
     def _iptables_rules(self, query: queries.IptablesRules) -> str | None:
         found = self.machine.iptables.get(query.version)

@@ -23,6 +23,18 @@ class Table:
             {name: dict(elements) for name, elements in self.sets.items()},
         )
 
+    def listing(self, name: str) -> str:
+        """Return the table as nft prints it."""
+        lines = [f"table {name} {{"]
+        for own, elements in self.sets.items():
+            lines.append(f"\tset {own} {{")
+            shown = ", ".join(f"{key} : {value}" if value else key for key, value in sorted(elements.items()))
+            lines.extend([f"\t\telements = {{ {shown} }}"] if elements else [])
+            lines.append("\t}")
+        for chain, rules in self.chains.items():
+            lines.extend((f"\tchain {chain} {{", *(f"\t\t{rule}" for rule in rules), "\t}"))
+        return "\n".join((*lines, "}", ""))
+
 
 @dataclass
 class Nftables:

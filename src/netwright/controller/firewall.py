@@ -13,8 +13,9 @@ from netwright.controller.locks import SharedLock
 from netwright.controller.state import State
 from netwright.drivers.api import Driver
 from netwright.errors import SystemFailure
-from netwright.firewall import forward_guard
+from netwright.firewall import comparison, forward_guard
 from netwright.firewall.api import Backend, Damage, Listings
+from netwright.firewall.comparison import Difference
 from netwright.firewall.intent import Intent, LanIntent
 from netwright.firewall.shared_chains import table_of
 from netwright.host import queries
@@ -22,7 +23,7 @@ from netwright.host.elements import Item, Name, SetChange, Verb
 from netwright.host.notices import Place
 from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction, Op
 from netwright.host.protocol import Host
-from netwright.host.queries import NftNames, NftTables
+from netwright.host.queries import NftListings, NftNames, NftTables
 
 
 class Firewall:
@@ -131,6 +132,17 @@ class Firewall:
             ops = self._backend.heal(damage, self.intents, found)
             await self._host.do(ops)
         return bool(ops)
+
+    async def check(self) -> Sequence[Difference]:
+        """Return where what stands in the kernel is not what the state wants; nothing changes meanwhile."""
+        async with self._lock.alone():
+            intents = self.intents()
+            backend, tables = self._backend, tuple(self._backend.tables)
+            wanted = await self._host.ask(NftListings(tables, made_by=backend.whole(intents).commands))
+            stands = await self._host.ask(NftListings(tables))
+            found = await self._listings()
+        shared = f"inet {forward_guard.TABLE}"
+        return [*comparison.of_tables(wanted, stands, shared), *backend.compare(intents, found)]
 
     async def suspects(self) -> set[Place]:
         """Return where something may be amiss that no notice told of: tables that are gone, and those of iptables.

@@ -70,6 +70,13 @@ class Healing:
         """Look at everything once a minute from now on."""
         self._rounds = asyncio.get_running_loop().create_task(self._go_round())
 
+    async def everything(self) -> None:
+        """Look at everything now, and put back what is amiss; what cannot be is in the log."""
+        self._everything = True
+        self._soon()
+        assert self._work is not None
+        await asyncio.shield(self._work)
+
     def close(self) -> None:
         """Heal no more."""
         for task in (self._work, self._rounds):

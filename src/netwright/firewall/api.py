@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from netwright.firewall.comparison import Difference
 from netwright.firewall.intent import Intent
 from netwright.host.notices import Place
-from netwright.host.ops import Op
+from netwright.host.ops import NftTransaction, Op
 from netwright.host.queries import IptablesRules
 
 
@@ -108,6 +109,12 @@ class Backend(Protocol):
 
         `wanted` returns all intents, and is asked only where they are needed; `found` is what `examines` names.
         """
+
+    def whole(self, intents: Collection[Intent]) -> NftTransaction:
+        """Return what makes our nftables tables for exactly these intents, whatever stood there of ours before."""
+
+    def compare(self, intents: Collection[Intent], found: Listings) -> Sequence[Difference]:
+        """Return what of ours in iptables is not as it should be; `found` is what `wants` names."""
 
     def uninstall(self, found: Listings) -> Sequence[Op]:
         """Return what removes everything of ours and nothing else; content with what is gone already."""

@@ -7,11 +7,14 @@ backend, because a packet must pass all tables; an accept in it ends only iptabl
 from collections.abc import Sequence
 
 from netwright.firewall.api import Listings
+from netwright.firewall.comparison import Difference, lacking_chain, of_iptables
 from netwright.host.ops import IptablesTransaction, Op
 from netwright.host.queries import IptablesRules
 
 CHAIN = "DOCKER-USER"
 JUMP = f"-A FORWARD -j {CHAIN}"
+PROGRAMS = {4: "iptables", 6: "ip6tables"}
+"""Who changes the tables of an IP version."""
 WANTS = (IptablesRules(4, "filter"), IptablesRules(6, "filter"))
 
 
@@ -34,6 +37,22 @@ def ensure(found: Listings) -> Sequence[Op]:
         if wanted:
             ops.append(_transaction(query, wanted))
     return ops
+
+
+def compare(found: Listings) -> list[Difference]:
+    """Return where the chain is missing, or the jump to it is not the first rule of FORWARD."""
+    differences = []
+    for query in WANTS:
+        listing = found.get(query)
+        if listing is None:
+            continue
+        program, lines = PROGRAMS[query.version], listing.splitlines()
+        rules = [line for line in lines if line.startswith("-A FORWARD ")]
+        if not has_chain(lines, CHAIN):
+            differences.append(lacking_chain(program, query.table, CHAIN))
+        elif rules[:1] != [JUMP]:
+            differences += of_iptables(program, query.table, [(JUMP, True)], [line for line in rules if line == JUMP])
+    return differences
 
 
 def remove(found: Listings) -> Sequence[Op]:

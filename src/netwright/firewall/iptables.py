@@ -18,8 +18,9 @@ from typing import ClassVar
 
 from netwright.firewall import forward_guard
 from netwright.firewall.api import Damage, FirewallSettings, Listings
+from netwright.firewall.comparison import Difference, lacking_chain, of_iptables
 from netwright.firewall.docker_user import CHAIN as DOCKER_USER
-from netwright.firewall.docker_user import has_chain
+from netwright.firewall.docker_user import PROGRAMS, has_chain
 from netwright.firewall.element import Element
 from netwright.firewall.elements import changes, elements_of, removal, transition
 from netwright.firewall.intent import Intent
@@ -64,9 +65,10 @@ class IptablesBackend:
 
     def install(self, intents: Collection[Intent], found: Listings) -> Sequence[Op]:
         """Return what makes exactly these intents true, one transaction a table, and the tables beside them."""
-        return [self._whole_beside(intents), *self._tables(intents, found, lambda *_: False)]
+        return [self.whole(intents), *self._tables(intents, found, lambda *_: False)]
 
-    def _whole_beside(self, intents: Collection[Intent]) -> NftTransaction:
+    def whole(self, intents: Collection[Intent]) -> NftTransaction:
+        """Return what makes the tables beside iptables, and our part of the one that engines share."""
         lines = [
             *forward_guard.commands(self._settings),
             *removal(self._table),
@@ -76,6 +78,23 @@ class IptablesBackend:
         ]
         return NftTransaction(commands="\n".join(lines))
 
+    def compare(self, intents: Collection[Intent], found: Listings) -> Sequence[Difference]:
+        """Return what is missing of our chains and rules, and what stands in them that is not ours."""
+        return [
+            one
+            for version, shared, rules in self._expected(intents, found)
+            for table in _TABLES
+            for one in _differences(PROGRAMS[version], table, _lines(found, version, table), rules, shared)
+        ]
+
+    def _expected(
+        self, intents: Collection[Intent], found: Listings
+    ) -> Iterator[tuple[int, SharedChains, Sequence[Rule]]]:
+        """Yield for each version what stands in the chains that are not ours alone, and all rules that should stand."""
+        for version in self._versions:
+            rules = [*_JUMPS, *self._rules(version, intents), *self._entrances(version)]
+            yield version, SharedChains(_listings(found, version), {intent.bridge for intent in intents}), rules
+
     def _tables(
         self,
         intents: Collection[Intent],
@@ -83,9 +102,7 @@ class IptablesBackend:
         spared: Callable[[str, Sequence[str], Sequence[Rule], SharedChains], bool],
     ) -> Iterator[Op]:
         """Yield what writes each table of iptables that is not spared."""
-        for version in self._versions:
-            rules = [*_JUMPS, *self._rules(version, intents), *self._entrances(version)]
-            shared = SharedChains(_listings(found, version), {intent.bridge for intent in intents})
+        for version, shared, rules in self._expected(intents, found):
             for table in _TABLES:
                 present = _lines(found, version, table)
                 if not spared(table, present, rules, shared):
@@ -105,7 +122,7 @@ class IptablesBackend:
         """Return a rewriting of the tables in which something of ours is not as it should be."""
         ops: list[Op] = []
         if any(damage.touches(f"{family} {self._table}") for family in ("inet", "bridge")):
-            ops.append(self._whole_beside(wanted()))
+            ops.append(self.whole(wanted()))
         else:
             ops.extend(shared_table(self._settings, damage, lambda: self._beside(wanted())))
         if found:
@@ -202,15 +219,24 @@ def _written(table: str, present: Sequence[str], rules: Sequence[Rule], shared: 
 
 def _is_right(table: str, present: Sequence[str], rules: Sequence[Rule], shared: SharedChains) -> bool:
     """Tell whether a table has exactly what is ours, in whatever order changes have left it."""
+    return not _differences("", table, present, rules, shared)
+
+
+def _differences(
+    program: str, table: str, present: Sequence[str], rules: Sequence[Rule], shared: SharedChains
+) -> list[Difference]:
+    """Return what of ours a table lacks, and what stands in our own chains that is not ours."""
     chains = _CHAINS[table] if table != "filter" else (*_CHAINS[table], DOCKER_USER)
     own = tuple(f"-A {chain} " for chain in _CHAINS[table])
-    expected = Counter(_appended(rule) for rule in rules if rule.table == table and rule.chain in _CHAINS[table])
+    wanted = {_appended(rule): rule for rule in rules if rule.table == table and rule.chain in _CHAINS[table]}
+    stands = Counter(line for line in present if line.startswith(own))
+    expected = Counter(list(wanted))
     built_in = [rule for rule in rules if rule.table == table and rule.chain not in _CHAINS[table]]
-    return (
-        all(has_chain(present, chain) for chain in chains)
-        and Counter(line for line in present if line.startswith(own)) == expected
-        and not any(shared.correction(table, built_in))
-    )
+    going, coming = shared.correction(table, built_in)
+    missing = [*(wanted[line] for line in (expected - stands).elements()), *coming]
+    surplus = [*(stands - expected).elements(), *(f"-A{line.removeprefix('-D')}" for line in going)]
+    lines = of_iptables(program, table, ((_appended(rule), rule.first) for rule in missing), surplus)
+    return [*(lacking_chain(program, table, chain) for chain in chains if not has_chain(present, chain)), *lines]
 
 
 def _removed(table: str, present: Sequence[str], shared: SharedChains) -> str:

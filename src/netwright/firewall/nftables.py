@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from netwright.firewall import docker_user, forward_guard
 from netwright.firewall.api import Damage, FirewallSettings, Listings
+from netwright.firewall.comparison import Difference
 from netwright.firewall.element import Element
 from netwright.firewall.elements import changes, elements_of, removal, transition
 from netwright.firewall.intent import Intent
@@ -35,9 +36,10 @@ class NftablesBackend:
 
     def install(self, intents: Collection[Intent], found: Listings) -> Sequence[Op]:
         """Return one transaction that replaces both tables as a whole, and what the admin's own chain needs."""
-        return [self._whole(intents), *docker_user.ensure(found)]
+        return [self.whole(intents), *docker_user.ensure(found)]
 
-    def _whole(self, intents: Collection[Intent]) -> NftTransaction:
+    def whole(self, intents: Collection[Intent]) -> NftTransaction:
+        """Return what makes both tables, and our part of the one that engines share."""
         if self._silent:
             return NftTransaction(commands="\n".join(removal(self._table)))
         lines = [
@@ -66,7 +68,7 @@ class NftablesBackend:
             return []
         ops: list[Op] = []
         if any(damage.touches(f"{family} {self._table}") for family in ("inet", "bridge")):
-            ops.append(self._whole(wanted()))
+            ops.append(self.whole(wanted()))
         else:
             ops.extend(shared_table(self._settings, damage, lambda: self._elements(wanted())))
         return [*ops, *docker_user.ensure(found)]
@@ -89,6 +91,10 @@ class NftablesBackend:
     ) -> Sequence[Op]:
         """Return one transaction of elements, with its inverse."""
         return transition(self._table, self._elements(remove), self._elements(add))
+
+    def compare(self, intents: Collection[Intent], found: Listings) -> Sequence[Difference]:  # noqa: ARG002 - none matters
+        """Return where the admin's own chain is missing or does not lead."""
+        return docker_user.compare(found)
 
     def uninstall(self, found: Listings) -> Sequence[Op]:
         """Return what deletes both tables, and the admin's chain where we made it and it is empty."""

@@ -1,5 +1,6 @@
 """Everything that can be asked of the machine without changing it, as frozen values that name their answer."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -169,6 +170,18 @@ class NftNames(Query[tuple[str, ...]]):
     family: str
     table: str
     set: str
+
+
+@dataclass(frozen=True, slots=True)
+class NftListings(Query[Mapping[str, str]]):
+    """What `nft list table` prints of each of these tables (`family name`) that is there.
+
+    With `made_by` it is what the same kernel and library would print in a network namespace where nothing was before
+    these commands: what is written can be compared with what stands only in the words of the one who prints it.
+    """
+
+    tables: tuple[str, ...]
+    made_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

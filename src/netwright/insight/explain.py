@@ -12,13 +12,11 @@ from netwright.firewall.policy import Policy
 from netwright.firewall.simulate import Attempt, Surroundings, Walk, walk
 from netwright.host.protocol import Host
 from netwright.host.queries import IptablesRules, Link, Links, NftTables, Route, Routes, Sysctl
-from netwright.insight.others import notes
+from netwright.insight.others import SWITCHES, notes
 from netwright.insight.question import HOST, Target, parse_sender, parse_target
 from netwright.model.addressing import IPAddress
 from netwright.model.container import Container
 from netwright.model.names import Id
-
-_FORWARDING = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 
 
 class Containers(Interface):
@@ -167,7 +165,7 @@ class Explain:
         own = set(self._firewall.own_tables)
         tables = [table for table in await self._host.ask(NftTables()) if table not in own]
         filters: Mapping[int, str | None] = {version: await self._host.ask(IptablesRules(version, "filter"))}
-        key = _FORWARDING[version]
+        key = SWITCHES[version]
         return notes(tables=tables, filters=filters, sysctls={key: await self._host.ask(Sysctl(key))})
 
 

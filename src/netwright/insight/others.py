@@ -5,6 +5,9 @@ An accept of ours cannot lift a drop of somebody else: every table sees the pack
 
 from collections.abc import Iterable, Mapping
 
+SWITCHES = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
+"""The sysctls without which a host forwards nothing of an IP version."""
+
 DOCKER_USER = "DOCKER-USER"
 _OWN_JUMPS = ("-j DOCKER-USER", "-j DOCKER-FORWARD")
 

@@ -181,6 +181,7 @@ class LinuxHost:
             queries.NamesCounted: lambda _, query: self._names.counts(query.directory),
             queries.NftTables: lambda work, _: work.worker.nft.tables(),
             queries.NftNames: lambda work, query: work.worker.nft.names(query.family, query.table, query.set),
+            queries.NftListings: _nft_listings,
             queries.IptablesRules: lambda _, query: iptables.save(query.version, query.table),
             queries.ReadFile: lambda _, query: read_text(query.path),
             queries.HasIPv6: lambda _, __: has_ipv6(),
@@ -251,6 +252,15 @@ def _way(place: int, op: ops.Op) -> object:
     if isinstance(op, links.MESSAGES):
         return ("messages", op.netns)
     return "names" if isinstance(op, CHANGES) else place
+
+
+def _nft_listings(work: Batch, query: queries.NftListings) -> dict[str, str]:
+    if query.made_by is None:
+        return work.worker.nft.listings(query.tables)
+    with netns.nowhere(work.worker.home_descriptor):
+        nft = Nft()
+    nft.run(query.made_by)
+    return nft.listings(query.tables)
 
 
 _SLOW = (ops.IptablesTransaction,)

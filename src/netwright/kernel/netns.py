@@ -85,6 +85,19 @@ def create(path: str, home: int, prepare: Callable[[], object] = lambda: None) -
         raise
 
 
+@contextlib.contextmanager
+def nowhere(home: int) -> Iterator[None]:
+    """Be in a new and empty network namespace for the time of the block; it is gone when nothing opened there is left.
+
+    Raises OperationFailed.
+    """
+    _check(_libc.unshare(CLONE_NEWNET), "making a network namespace")
+    try:
+        yield
+    finally:
+        _return(home)
+
+
 def delete(path: str) -> None:
     """Unpin a namespace; content where nothing is pinned. The kernel removes it when its last user is gone."""
     if _libc.umount2(os.fsencode(path), MNT_DETACH) != 0:

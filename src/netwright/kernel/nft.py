@@ -10,6 +10,7 @@ import ctypes
 import functools
 import json
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from netwright.errors import OperationFailed
@@ -80,6 +81,11 @@ class Nft:
             return ()
         answer = self._listed(f"list set {family} {table} {name}")
         return tuple(element for entry in answer if "set" in entry for element in entry["set"].get("elem", ()))
+
+    def listings(self, wanted: Iterable[str]) -> dict[str, str]:
+        """Return what `nft list table` prints of each of these tables that is there. Raises OperationFailed."""
+        there = set(self.tables())
+        return {table: self._run(f"list table {table}") for table in wanted if table in there}
 
     def listing(self, command: str) -> str:
         """Return what a `list` command prints. Raises OperationFailed."""

@@ -18,3 +18,19 @@ class Explained(Shape, kw_only=True):
     steps: list[str]
     arrives_at: str
     notes: list[str]
+
+
+class Difference(Shape, kw_only=True):
+    """One thing that stands otherwise than it should: `missing`, `surplus` or `misplaced`; and what puts it right."""
+
+    where: str
+    what: str
+    fault: str
+    cure: str
+
+
+class Checked(Shape, kw_only=True):
+    """What is not as it should be, and who else on this host may have a say."""
+
+    differences: list[Difference]
+    notes: list[str]

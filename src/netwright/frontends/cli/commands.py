@@ -81,6 +81,7 @@ TABLE = (
     Entry("volume prune", "prune.VOLUMES", MANAGEMENT, "Remove unused volumes"),
     Entry("volume rm", "volumes.RM", MANAGEMENT, "Remove one or more volumes", ("volume remove",)),
     Entry("events", "events.EVENTS", ENGINE, "Follow what happens in the engine", ("system events",)),
+    Entry("firewall check", "firewall.CHECK", MANAGEMENT, "Compare what should stand with what stands"),
     Entry("firewall explain", "firewall.EXPLAIN", MANAGEMENT, "Say whether a packet arrives, and why"),
     Entry("firewall show", "firewall.SHOW", MANAGEMENT, "Show the rules that should stand"),
     Entry("system prune", "prune.SYSTEM", ENGINE, "Remove everything that is unused"),

@@ -1,8 +1,11 @@
-"""`firewall show` and `firewall explain`: which rules should stand, and why a packet arrives or does not."""
+"""`firewall show`, `check`, `explain`: which rules should stand, whether they do, why a packet arrives or does not."""
+
+from collections.abc import Sequence
 
 from netwright.frontends.cli.command import Call, Command, Example
-from netwright.frontends.cli.document import encode, text, texts
+from netwright.frontends.cli.document import Json, encode, items, text, texts
 from netwright.frontends.cli.failures import CommandFailed
+from netwright.frontends.cli.flags import switch
 from netwright.frontends.cli.rows import JSON
 
 _ENDS = {
@@ -42,6 +45,36 @@ def _explain(call: Call) -> int:
     return 0
 
 
+DIFFERENT = 3
+"""The exit code that says that something is not as it should be; 1 is for a check that could not be made."""
+
+
+def _check(call: Call) -> int:
+    if call.values.on("repair"):
+        call.engine.post("/netwright/firewall/repair")
+    found = call.engine.get("/netwright/firewall/check")
+    differences = items(found, "Differences")
+    if call.values.on("json"):
+        call.console.line(encode(found))
+    else:
+        _tell(call, differences, texts(found, "Notes"))
+    return DIFFERENT if differences else 0
+
+
+def _tell(call: Call, differences: Sequence[Json], notes: Sequence[str]) -> None:
+    for one in differences:
+        call.console.line(f"{text(one, 'Fault')} in {text(one, 'Where')}: {text(one, 'What')}")
+        call.console.line(f"  cure: {text(one, 'Cure')}")
+    count = len(differences)
+    call.console.line(
+        "everything stands as it should"
+        if not count
+        else f"{count} difference{'' if count == 1 else 's'}; netwright firewall check --repair puts right what it can"
+    )
+    for note in notes:
+        call.console.line(f"note: {note}")
+
+
 SHOW = Command(
     "",
     _show,
@@ -64,4 +97,15 @@ EXPLAIN = Command(
     most=3,
     offers=("containers", ""),
     about="FROM is an address, a container, or host; TO is [ADDRESS|CONTAINER]:PORT[/PROTO].",
+)
+CHECK = Command(
+    "[OPTIONS]",
+    _check,
+    (
+        Example("firewall check", "does the kernel have what it should, and nothing else in what is the engine's?"),
+        Example("firewall check --repair", "put back what it can first"),
+        Example("firewall check --json", "for a monitor; the exit code is 3 where something differs"),
+    ),
+    flags=(JSON, switch("repair", "Put everything right first, then check")),
+    about="The exit code is 0 where everything is as it should be, 3 where something differs, 1 where nobody can tell.",
 )
