@@ -19,6 +19,7 @@ from netwright.api.routes.images import ImageRoutes
 from netwright.api.routes.names import NameRoutes
 from netwright.api.routes.networks import NetworkRoutes
 from netwright.api.routes.publishing import PublishingRoutes
+from netwright.api.routes.sources import SourceRoutes
 from netwright.api.routes.system import About, SystemBackends, SystemRoutes
 from netwright.api.routes.volumes import VolumeRoutes
 from netwright.api.server import Server
@@ -320,6 +321,7 @@ class Engine:
             *networks.routes(),
             *PublishingRoutes(services.containers, network.sandboxes).routes(),
             *self._firewall_routes().routes(),
+            *SourceRoutes(network.source_sets).routes(),
             *NameRoutes(services.containers, network.name_questions).routes(),
             *absent_routes(),
         ]

@@ -78,6 +78,8 @@ def _in_table(table: Table, what: tuple[str, str], rest: list[str], command: str
     match what:
         case ("add", "set" | "map"):
             table.sets.setdefault(name, {})
+        case ("delete", "set") if name in table.sets:
+            del table.sets[name]
         case ("add", "chain"):
             table.chains.setdefault(name, [])
         case ("flush", "chain") if name in table.chains:

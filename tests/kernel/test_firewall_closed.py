@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from tests.kernel.firewall_lab import (
@@ -109,6 +110,32 @@ def test_an_internal_network_speaks_with_itself_only(lab: Lab, bridge_nf: None) 
         (lab.secret, lab.routed.addresses[lab.version], 80),
         *((stranger, vault, 81) for stranger in (lab.outside, lab.web, lab.routed)),
     )
+
+
+def test_an_internal_network_does_not_reach_its_host_which_reaches_it(lab: Lab, bridge_nf: None) -> None:
+    gateway = BRIDGES["inner"].address(lab.version, 1)
+    for address in (gateway, lab.wan):
+        lab.listen(lab.host, address, 6000)
+    heard = lab.listen(lab.host, gateway, 6001, socket.SOCK_DGRAM)
+    with lab.inside(lab.secret), socket.socket(_family(lab), socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"?", (gateway, 6001))
+    lab.assert_silent((lab.secret, gateway, 6000), (lab.secret, lab.wan, 6000), (lab.secret, gateway, 6002))
+    assert not arrives(heard)
+    # The other way there is no wall, and others reach the host as ever.
+    lab.seen_by(lab.vault, 81, lab.host, lab.vault.addresses[lab.version], 81)
+    lab.connect(lab.web, lab.wan, 6000).close()
+
+
+def test_an_internal_network_reaches_its_host_where_that_is_wanted(lab: Lab) -> None:
+    gateway = BRIDGES["inner"].address(lab.version, 1)
+    before = BRIDGES["inner"].intent(lab.version)
+    lab.do(lab.backend.change(add=[replace(before, host_access=True)], remove=[before]))
+    try:
+        lab.listen(lab.host, gateway, 6000)
+        lab.connect(lab.secret, gateway, 6000).close()
+        lab.assert_silent((lab.secret, lab.wan, 8080), (lab.secret, OUTSIDE[lab.version], 80))
+    finally:
+        lab.do(lab.backend.change(add=[before], remove=[replace(before, host_access=True)]))
 
 
 def test_a_port_published_on_an_internal_network_stays_closed(lab: Lab) -> None:

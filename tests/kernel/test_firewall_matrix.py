@@ -105,7 +105,12 @@ def limits(lab: Lab, shape: str) -> list[Intent]:
 
 def targets(lab: Lab) -> list[tuple[str, int]]:
     """Return addresses and ports of everybody."""
-    own = [lab.wan, lab.second, FAR[lab.version], *(BRIDGES[name].address(lab.version, 1) for name in ("open", "shy"))]
+    own = [
+        lab.wan,
+        lab.second,
+        FAR[lab.version],
+        *(BRIDGES[name].address(lab.version, 1) for name in ("open", "shy", "inner")),
+    ]
     numbers = (80, 8080, 8081, 8082, 9080, 9081, 8090, 8095, 8070)
     there = [(place.addresses[lab.version], port) for place in lab.containers.values() for port in PORTS]
     beyond = [(addresses[lab.version], 80) for addresses in (OUTSIDE, FARAWAY)]

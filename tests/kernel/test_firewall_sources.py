@@ -6,7 +6,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 import pytest
 from tests.kernel.firewall_lab import FARAWAY, OUTSIDE, WAYS, Lab, lab_of, only, way_name
 
-from netwright.firewall.intent import Intent, LanIntent, SourcesIntent
+from netwright.firewall.intent import Intent, LanIntent, SourceSetIntent, SourcesIntent
+from netwright.host.ops import ChangeElements
 
 pytestmark = pytest.mark.kernel
 
@@ -125,3 +126,63 @@ def test_a_range_of_ports_is_limited_as_a_whole_and_changed_live(lab: Lab) -> No
     with standing, served:
         standing.sendall(b"still")
         assert served.recv(16) == b"still"
+
+
+def office(lab: Lab, *addresses: dict[int, str]) -> SourceSetIntent:
+    """Return a set of sources that has a name; some addresses are in it."""
+    return SourceSetIntent(name="office", version=lab.version, networks=neighbours(lab, *addresses).networks)
+
+
+def test_who_is_in_a_named_set_connects_to_all_ports_that_name_it(lab: Lab) -> None:
+    own = lab.routed.addresses[lab.version]
+    outside, both, nobody = office(lab, OUTSIDE), office(lab, OUTSIDE, FARAWAY), office(lab)
+    lab.install(
+        [
+            *published(lab),
+            outside,
+            lab.web.limit(lab.anywhere, 8080, "office"),
+            lab.web.limit(lab.second, 8081, "office,host"),
+            lab.routed.limit(own, 80, "office"),
+        ]
+    )
+    ways = [(lab.web, lab.wan, 8080), (lab.web, lab.second, 8081), (lab.routed, own, 80)]
+    for receiver, address, port in ways:
+        lab.seen_by(receiver, 80, lab.outside, address, port)
+    lab.assert_silent(*((lab.faraway, address, port) for _, address, port in ways))
+
+    # One set changes, and all ports with it.
+    change = lab.backend.change(add=[both], remove=[outside])
+    assert [[one.set for one in op.changes] for op in change if isinstance(op, ChangeElements)] == [
+        [f"members{lab.version}.office"]
+    ]
+    lab.do(change)
+    for receiver, address, port in ways:
+        lab.seen_by(receiver, 80, lab.faraway, address, port)
+    listener = lab.listen(lab.web, lab.anywhere, 80)
+    standing = lab.connect(lab.outside, lab.wan, 8080)
+    served = listener.accept()[0]
+
+    lab.do(lab.backend.change(add=[nobody], remove=[both]))
+    lab.assert_silent(*((sender, address, port) for sender in (lab.outside, lab.faraway) for _, address, port in ways))
+    with standing, served:
+        standing.sendall(b"still")
+        assert served.recv(16) == b"still"
+
+
+def test_a_named_set_comes_and_goes_while_others_stay(lab: Lab) -> None:
+    home = SourceSetIntent(name="home", version=lab.version, networks=neighbours(lab, FARAWAY).networks)
+    lab.install([*published(lab), home, lab.web.limit(lab.second, 8081, "home")])
+    named = lab.web.limit(lab.anywhere, 8080, "home,office")
+    lab.do(lab.backend.declare(["home"], ["home", "office"]))
+    lab.do(lab.backend.change(add=[office(lab, OUTSIDE), named], remove=()))
+    lab.seen_by(lab.web, 80, lab.outside, lab.wan, 8080)
+    lab.seen_by(lab.web, 80, lab.faraway, lab.wan, 8080)
+    lab.assert_silent((lab.outside, lab.second, 8081), (lab.peer, lab.wan, 8080))
+
+    lab.do(lab.backend.change(add=(), remove=[office(lab, OUTSIDE), named]))
+    gone = lab.backend.declare(["home", "office"], ["home"])
+    lab.do(gone)
+    lab.seen_by(lab.web, 80, lab.faraway, lab.second, 8081)
+    assert "office" not in lab.nft("list ruleset")
+    lab.undo(gone)
+    assert f"members{lab.version}.office" in lab.nft("list ruleset")

@@ -126,7 +126,7 @@ class Config:
         v.SOURCES,
         EVERYBODY,
         G.FIREWALL,
-        "who may connect to ports that are published without saying: any, host, lan, addresses, prefixes, ranges",
+        "who may connect to ports that are published without saying: any, host, lan, addresses, prefixes, ranges, sets",
         shown="any",
     )
     ip_masq: bool = switch("--ip-masq", True, G.BRIDGE, "hide its containers' addresses from the outside")

@@ -30,6 +30,7 @@ from netwright.controller.reservations import Reservations
 from netwright.controller.restore import Restoration
 from netwright.controller.sandboxes import Collaborators, Sandboxes
 from netwright.controller.shape import Means
+from netwright.controller.source_sets import SourceSets
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.controller.zones import Zones
@@ -162,6 +163,7 @@ class NetworkEngine:
                 link_dns=self.link_dns,
             )
         )
+        self.source_sets = SourceSets(self._state, self.firewall, host, settings.publish_from)
         self._collaborators = Collaborators(
             state=self._state,
             host=host,
@@ -173,6 +175,7 @@ class NetworkEngine:
             names=names,
             neighbours=neighbours,
             host_names=host_names,
+            source_sets=self.source_sets,
             netns_directory=settings.netns_directory,
         )
         self.sandboxes = Sandboxes(self._collaborators)
@@ -248,6 +251,7 @@ class NetworkEngine:
         await self._note_forwarding()
         await self._lan.learn()
         self.link_dns.note(await self._host.ask(NamesServed(self._settings.netns_directory)))
+        await self.source_sets.ensure_default()
         await self._restoration().run()
         await self._lan.follow()  # what was swept was no neighbour
         self._restore_ports()

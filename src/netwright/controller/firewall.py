@@ -16,7 +16,7 @@ from netwright.errors import SystemFailure
 from netwright.firewall import comparison, forward_guard
 from netwright.firewall.api import Backend, Damage, Listings
 from netwright.firewall.comparison import Difference
-from netwright.firewall.intent import Intent, LanIntent
+from netwright.firewall.intent import Intent, LanIntent, SourceSetIntent
 from netwright.firewall.shared_chains import table_of
 from netwright.host import queries
 from netwright.host.elements import Item, Name, SetChange, Verb
@@ -57,7 +57,8 @@ class Firewall:
             if self._state.sandboxes[endpoint.sandbox].open:
                 network = self._state.networks[endpoint.network]
                 wanted.extend(self._drivers[network.driver].endpoint_intents(network, endpoint))
-        return [*wanted, *self.links.all(), *self.lan]
+        named = [intent for one in self._state.source_sets.values() for intent in SourceSetIntent.of(one)]
+        return [*wanted, *self.links.all(), *self.lan, *named]
 
     @property
     def own_tables(self) -> Sequence[str]:
@@ -154,10 +155,10 @@ class Firewall:
         return gone | {Place(table_of(query), lost=True) for query in self._backend.wants}
 
     @asynccontextmanager
-    async def still(self) -> AsyncIterator[None]:
+    async def still(self) -> AsyncIterator[Backend]:
         """Hold off every change of networks and open sandboxes: all of them change the firewall too."""
         async with self._lock.alone():
-            yield
+            yield self._backend
 
     async def mend(self) -> Sequence[Exception]:
         """Make the whole anew after a change of it has failed; return why that could not be done either."""

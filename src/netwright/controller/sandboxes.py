@@ -32,6 +32,7 @@ from netwright.controller.publishing import Publishing
 from netwright.controller.requests import HOST, check_spec, check_together
 from netwright.controller.reservations import Reservations
 from netwright.controller.shape import Change, Means, difference, inheriting, sysctl_ops
+from netwright.controller.source_sets import SourceSets
 from netwright.controller.state import Row, State
 from netwright.controller.teardown import carry_out_all
 from netwright.controller.together import both
@@ -66,6 +67,7 @@ class Collaborators:
     names: OptionNames
     neighbours: Neighbours
     host_names: HostNames
+    source_sets: SourceSets
     netns_directory: str
 
 
@@ -129,6 +131,7 @@ class Sandboxes:
                 self._check(network, spec)
                 endpoints.append(await attempt.endpoint(sandbox, network, spec, among=endpoints))
             self._refuse_gone_networks(endpoints)
+            self._with.source_sets.require(sandbox.ports)
             await self._state.commit(put=[sandbox, *endpoints])
         return sandbox
 
@@ -189,6 +192,7 @@ class Sandboxes:
                     old, new = links.of(row, before), links.of(becomes, granted)
                     rules = firewall.change(add=[*change.add, *new], remove=[*change.remove, *old])
                     self._refuse_gone_networks(rows)
+                    self._with.source_sets.require(becomes.ports)
                     writing = self._state.commit(put=rows, delete=gone)
                     made = [*first, *rules, *change.links, *change.ports, *change.flows]
                     await both(writing, attempt.do([*change.names.first, *made, *change.names.last]))
@@ -386,6 +390,7 @@ class Sandboxes:
                 f"{row.name} uses the host's network: its ports are the host's, and none needs publishing"
             )
         becomes = replace(row, ports=ports)
+        self._with.source_sets.require(ports)
         if not row.open:
             await self._state.commit(put=[becomes])
             return

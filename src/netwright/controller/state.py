@@ -1,4 +1,4 @@
-"""The desired state: networks, sandboxes and endpoints, in memory and on disk at once.
+"""The desired state: networks, sandboxes, endpoints and sets of sources, in memory and on disk at once.
 
 There is one writer of these rows: the controller. `commit` changes memory at once, without awaiting, and then waits for
 the disk. So what one request has reserved (a name, an address, a port) is seen by the next in the same breath, and no
@@ -16,9 +16,10 @@ from netwright.errors import NotFound
 from netwright.host.uncancelled import to_the_end
 from netwright.model.names import Id, is_id
 from netwright.model.network import Endpoint, Network, Sandbox
+from netwright.model.sources import SourceSet
 from netwright.store.api import Change, Delete, Put, Store
 
-Row = Network | Endpoint | Sandbox
+Row = Network | Endpoint | Sandbox | SourceSet
 
 
 class State:
@@ -28,6 +29,7 @@ class State:
         self._store = store
         self.networks: dict[Id, Network] = {}
         self.sandboxes: dict[Id, Sandbox] = {}
+        self.source_sets: dict[Id, SourceSet] = {}
         self.endpoints: dict[Id, Endpoint] = {}
         self._on_network: dict[Id, dict[Id, Endpoint]] = {}
         self._in_sandbox: dict[Id, dict[Id, Endpoint]] = {}
@@ -48,6 +50,8 @@ class State:
             self._apply(sandbox)
         for endpoint in self._store.load(Endpoint).values():
             self._apply(endpoint)
+        for named in self._store.load(SourceSet).values():
+            self._apply(named)
 
     def commit(self, *, put: Iterable[Row] = (), delete: Iterable[Row] = ()) -> Awaitable[None]:
         """Write and delete rows, all or none: in memory when this returns, on disk when that has been awaited."""
@@ -90,6 +94,8 @@ class State:
                 return self.sandboxes.get(row.id)
             case Endpoint():
                 return self.endpoints.get(row.id)
+            case SourceSet():
+                return self.source_sets.get(row.id)
 
     def _apply(self, row: Row) -> None:
         self.version += 1
@@ -109,6 +115,8 @@ class State:
                 self._in_sandbox.setdefault(row.sandbox, {})[row.id] = row
                 if row.host_interface:
                     self._at_interface[row.host_interface] = row.id
+            case SourceSet():
+                self.source_sets[row.id] = row
 
     def _forget(self, row: Row) -> None:
         self.version += 1
@@ -127,6 +135,8 @@ class State:
                 self._on_network.get(row.network, {}).pop(row.id, None)
                 self._in_sandbox.get(row.sandbox, {}).pop(row.id, None)
                 self._at_interface.pop(row.host_interface, None)
+            case SourceSet():
+                self.source_sets.pop(row.id, None)
 
     def _unlink(self, sandbox: Id) -> None:
         known = self.sandboxes.get(sandbox)

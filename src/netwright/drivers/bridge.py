@@ -202,6 +202,7 @@ class BridgeDriver(Driver):
                 subnet=pool.subnet,
                 mode=options.mode(pool.subnet.version),
                 internal=network.internal,
+                host_access=options.host_access,
                 icc=options.icc,
                 masquerade=options.masquerade,
                 snat_to=options.snat4 if pool.subnet.version == 4 else options.snat6,

@@ -1,7 +1,7 @@
 """The options of a bridge network, out of the strings that users write.
 
-What each means is Docker's (`com.docker.network.bridge.*`). Names that are none of these are judged by
-`drivers.option_names`.
+What each means is Docker's (`com.docker.network.bridge.*`), but for `netwright.*`. Names that are none of these are
+judged by `drivers.option_names`.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,8 @@ from netwright.model.network import Network
 _BRIDGE = "com.docker.network.bridge."
 _DRIVER = "com.docker.network.driver."
 _NETWORK = "com.docker.network."
+HOST_ACCESS = "netwright.host_access"
+"""Ours: Docker's internal networks reach the host always."""
 
 BRIDGE_OPTIONS = (
     _BRIDGE + "name",
@@ -38,6 +40,7 @@ BRIDGE_OPTIONS = (
     _NETWORK + "host_ipv6",
     _NETWORK + "advertise_addr_nmsgs",
     _NETWORK + "advertise_addr_ms",
+    HOST_ACCESS,
 )
 
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
@@ -63,6 +66,7 @@ class BridgeOptions:
     snat6: IPAddress | None = None
     announcements: int = 3
     announcement_interval: int = 1000
+    host_access: bool = False
 
     @classmethod
     def parse(cls, network: Network) -> "BridgeOptions":
@@ -91,6 +95,7 @@ class BridgeOptions:
             snat4=read.address(_NETWORK + "host_ipv4", version=4),
             snat6=read.address(_NETWORK + "host_ipv6", version=6),
             announcements=read.number(_NETWORK + "advertise_addr_nmsgs", 3, low=0, high=3),
+            host_access=read.host_access(internal=internal),
             announcement_interval=read.number(_NETWORK + "advertise_addr_ms", 1000, low=100, high=2000),
         )
 
@@ -154,6 +159,11 @@ class _Reader:
         if version is not None and address.version != version:
             raise InvalidInput(f"failed to parse {key} value: {value} (not an IPv{version} address)")
         return address
+
+    def host_access(self, *, internal: bool) -> bool:
+        if HOST_ACCESS in self._options and not internal:
+            raise InvalidInput(f"{HOST_ACCESS} is for internal networks: those of all others reach the host anyway")
+        return self.boolean(HOST_ACCESS, default=False)
 
     def mode(self, key: str, *, internal: bool) -> GatewayMode:
         value = self._options.get(key) or GatewayMode.NAT

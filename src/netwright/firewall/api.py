@@ -116,5 +116,11 @@ class Backend(Protocol):
     def compare(self, intents: Collection[Intent], found: Listings) -> Sequence[Difference]:
         """Return what of ours in iptables is not as it should be; `found` is what `wants` names."""
 
+    def declare(self, before: Collection[str], after: Collection[str]) -> Sequence[Op]:
+        """Return what has other sets of sources be named than before; it knows its inverse.
+
+        Sets must be there before any intent speaks of them, and may go when none does any more.
+        """
+
     def uninstall(self, found: Listings) -> Sequence[Op]:
         """Return what removes everything of ours and nothing else; content with what is gone already."""

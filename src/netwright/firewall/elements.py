@@ -14,9 +14,10 @@ from netwright.firewall.intent import (
     LinkIntent,
     NetworkIntent,
     PortIntent,
+    SourceSetIntent,
     SourcesIntent,
 )
-from netwright.firewall.sources import source_elements
+from netwright.firewall.sources import members_of, source_elements
 from netwright.host.elements import Name, Octets, Part, Ports, SetChange, Verb
 from netwright.host.ops import ChangeElements
 from netwright.model.addressing import IPAddress
@@ -29,6 +30,11 @@ def elements_of(intents: Iterable[Intent]) -> set[Element]:
     single = {one for intent in wanted for one in _elements(intent)}
     ports = _ports(intent for intent in wanted if isinstance(intent, PortIntent))
     return single.union(ports, source_elements(intent for intent in wanted if isinstance(intent, SourcesIntent)))
+
+
+def named_in(intents: Iterable[Intent]) -> list[str]:
+    """Return the names of the sets of sources that there are."""
+    return sorted({intent.name for intent in intents if isinstance(intent, SourceSetIntent)})
 
 
 def changes(verb: Verb, table: str, elements: Iterable[Element]) -> list[SetChange]:
@@ -103,6 +109,8 @@ def _elements(intent: Intent) -> Iterable[Element]:
             return _link(intent)
         case LanIntent(version=version, networks=networks):
             return [element("inet", f"lan{version}", network) for network in networks]
+        case SourceSetIntent(name=name, version=version, networks=networks):
+            return [element("inet", members_of(name, version), network) for network in networks]
         case PortIntent() | SourcesIntent():  # many of these are rendered together
             return ()
 
@@ -116,6 +124,8 @@ def _network(intent: NetworkIntent) -> Iterator[Element]:
     yield element("inet", f"own{version}", subnet, bridge)
     if intent.internal:
         yield element("inet", "internal", bridge)
+        if not intent.host_access:
+            yield element("inet", "hostless", bridge)
         return
     if intent.mode is GatewayMode.NAT and not intent.direct:
         yield element("inet", f"guarded{version}", subnet)

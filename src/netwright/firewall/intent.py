@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from netwright.model.addressing import IPAddress, Mac
 from netwright.model.ports import Protocol
-from netwright.model.sources import Sources
+from netwright.model.sources import Sources, SourceSet
 
 
 class GatewayMode(StrEnum):
@@ -28,7 +28,8 @@ class NetworkIntent:
 
     `masquerade` hides container addresses behind the host's on the way out (`snat_to` names one, else the leaving
     interface's is taken). `icc` False closes the bridge between its own ports. `loopback` lets 127.0.0.1's published
-    ports in. `direct` leaves container addresses reachable from everywhere, for published ports.
+    ports in. `direct` leaves container addresses reachable from everywhere, for published ports. `host_access` lets the
+    containers of an internal network reach this host, as those of all others do.
     """
 
     network: str
@@ -41,6 +42,7 @@ class NetworkIntent:
     snat_to: IPAddress | None = None
     trusted: tuple[str, ...] = ()
     direct: bool = False
+    host_access: bool = False
 
     @property
     def version(self) -> int:
@@ -149,4 +151,28 @@ class LanIntent:
         return ""
 
 
-Intent = NetworkIntent | EndpointIntent | PortIntent | LinkIntent | SourcesIntent | LanIntent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSetIntent:
+    """Who is in a set that `Sources` may name, of one family. They do not overlap."""
+
+    name: str
+    version: int
+    networks: tuple[IPv4Network | IPv6Network, ...]
+
+    @classmethod
+    def of(cls, one: SourceSet | None) -> "list[SourceSetIntent]":
+        """Return what a set means, for each family; nothing where there is none."""
+        if one is None:
+            return []
+        return [
+            cls(name=one.name, version=4, networks=one.networks4),
+            cls(name=one.name, version=6, networks=one.networks6),
+        ]
+
+    @property
+    def bridge(self) -> str:
+        """No bridge of ours."""
+        return ""
+
+
+Intent = NetworkIntent | EndpointIntent | PortIntent | LinkIntent | SourcesIntent | LanIntent | SourceSetIntent

@@ -22,13 +22,14 @@ from netwright.firewall.comparison import Difference, lacking_chain, of_iptables
 from netwright.firewall.docker_user import CHAIN as DOCKER_USER
 from netwright.firewall.docker_user import PROGRAMS, has_chain
 from netwright.firewall.element import Element
-from netwright.firewall.elements import changes, elements_of, removal, transition
+from netwright.firewall.elements import changes, elements_of, named_in, removal, transition
 from netwright.firewall.intent import Intent
 from netwright.firewall.layer2 import bridge_table
 from netwright.firewall.mending import shared_table
 from netwright.firewall.rules import Rule, rules_of
 from netwright.firewall.shared_chains import SharedChains, table_of
-from netwright.firewall.skeleton import BESIDE, guard_table
+from netwright.firewall.skeleton import guard_table, stands_beside
+from netwright.firewall.sources import declaration
 from netwright.host.elements import Verb
 from netwright.host.ops import IptablesTransaction, NftTransaction, Op
 from netwright.host.queries import IptablesRules
@@ -72,7 +73,7 @@ class IptablesBackend:
         lines = [
             *forward_guard.commands(self._settings),
             *removal(self._table),
-            guard_table(self._table, self._settings),
+            guard_table(self._table, self._settings, named_in(intents)),
             bridge_table(self._table),
             *map(str, changes(Verb.ADD, self._table, self._beside(intents))),
         ]
@@ -164,6 +165,10 @@ class IptablesBackend:
                 if going or coming:
                     yield version, table, going, coming
 
+    def declare(self, before: Collection[str], after: Collection[str]) -> Sequence[Op]:
+        """Return what has other sets of sources be named than before."""
+        return [declaration(self._table, before, after)]
+
     def uninstall(self, found: Listings) -> Sequence[Op]:
         """Return what takes out our rules and chains, DOCKER-USER where it is empty, and the tables beside them."""
         ops: list[Op] = []
@@ -179,7 +184,7 @@ class IptablesBackend:
     def _beside(self, intents: Iterable[Intent]) -> set[Element]:
         """Return the elements of the nftables tables that stand beside."""
         elements = elements_of(intent for intent in intents if intent.version in self._versions)
-        return {element for element in elements if element.family != "inet" or element.set in BESIDE}
+        return {element for element in elements if element.family != "inet" or stands_beside(element.set)}
 
     def _entrances(self, version: int) -> list[Rule]:
         """Return the jumps into our chains; the last is put first, so DOCKER-USER leads."""

@@ -7,12 +7,13 @@ from netwright.firewall import docker_user, forward_guard
 from netwright.firewall.api import Damage, FirewallSettings, Listings
 from netwright.firewall.comparison import Difference
 from netwright.firewall.element import Element
-from netwright.firewall.elements import changes, elements_of, removal, transition
+from netwright.firewall.elements import changes, elements_of, named_in, removal, transition
 from netwright.firewall.intent import Intent
 from netwright.firewall.layer2 import bridge_table
 from netwright.firewall.mending import shared_table
 from netwright.firewall.shared_chains import table_of
 from netwright.firewall.skeleton import inet_table
+from netwright.firewall.sources import declaration
 from netwright.host.elements import Verb
 from netwright.host.ops import NftTransaction, Op
 from netwright.host.queries import IptablesRules
@@ -45,7 +46,7 @@ class NftablesBackend:
         lines = [
             *forward_guard.commands(self._settings),
             *removal(self._table),
-            inet_table(self._table, self._settings),
+            inet_table(self._table, self._settings, named_in(intents)),
             bridge_table(self._table),
             *map(str, changes(Verb.ADD, self._table, self._elements(intents))),
         ]
@@ -95,6 +96,10 @@ class NftablesBackend:
     def compare(self, intents: Collection[Intent], found: Listings) -> Sequence[Difference]:  # noqa: ARG002 - none matters
         """Return where the admin's own chain is missing or does not lead."""
         return docker_user.compare(found)
+
+    def declare(self, before: Collection[str], after: Collection[str]) -> Sequence[Op]:
+        """Return what has other sets of sources be named than before."""
+        return [] if self._silent else [declaration(self._table, before, after)]
 
     def uninstall(self, found: Listings) -> Sequence[Op]:
         """Return what deletes both tables, and the admin's chain where we made it and it is empty."""

@@ -1,5 +1,6 @@
 """Intents as an index that answers questions about one packet at a time: what `firewall.simulate` walks through."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from netwright.firewall.intent import (
     LinkIntent,
     NetworkIntent,
     PortIntent,
+    SourceSetIntent,
     SourcesIntent,
 )
 from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress, IPNetwork
@@ -33,6 +35,7 @@ class Policy:
     limits: dict[Socket, SourcesIntent] = field(default_factory=dict)
     links: set[tuple[IPAddress, IPAddress, Protocol, int]] = field(default_factory=set)
     lan: list[IPNetwork] = field(default_factory=list)
+    sets: defaultdict[str, list[IPNetwork]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
     def of(cls, intents: Iterable[Intent]) -> "Policy":
@@ -57,6 +60,8 @@ class Policy:
                 self.links.add((intent.parent, intent.child, intent.protocol, intent.port))
             case LanIntent():
                 self.lan.extend(intent.networks)
+            case SourceSetIntent():
+                self.sets[intent.name].extend(intent.networks)
 
     def _add_ports(self, intent: PortIntent) -> None:
         for offset in range(intent.last - intent.first + 1):

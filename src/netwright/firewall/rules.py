@@ -15,6 +15,7 @@ from netwright.firewall.intent import (
     LinkIntent,
     NetworkIntent,
     PortIntent,
+    SourceSetIntent,
     SourcesIntent,
 )
 
@@ -49,7 +50,8 @@ def _rules(intent: Intent, *, proxied: bool) -> Iterator[Rule]:
             return _port(intent, proxied=proxied)
         case LinkIntent():
             return _link(intent)
-        case SourcesIntent() | LanIntent():  # Docker has no rule for these: they stand beside, in nftables
+        case SourcesIntent() | LanIntent() | SourceSetIntent():
+            # Docker has no rule for these: they stand beside, in nftables.
             return iter(())
 
 

@@ -165,7 +165,8 @@ class _Walker:
 
     def _is_among(self, limit: SourcesIntent) -> bool:
         source = self.attempt.source
-        near = [*limit.sources.networks, *(self.policy.lan if limit.sources.lan else ())]
+        named = (network for name in limit.sources.sets for network in self.policy.sets[name])
+        near = [*limit.sources.networks, *(self.policy.lan if limit.sources.lan else ()), *named]
         return any(network.version == source.version and source in network for network in near)
 
     def _translate(self) -> None:
@@ -173,12 +174,17 @@ class _Walker:
             return
         target = self.policy.translation(self.address, self.attempt.protocol, self.port)
         if target is None:
-            self._end(Verdict.HOST, "no port is published there: this host itself is asked, and its own rules hold")
+            self._end_here("no port is published there: this host itself is asked, and its own rules hold")
         elif self._is_relayed():
-            self._end(Verdict.HOST, "published, and served by the relay")
+            self._end_here("published, and served by the relay")
         else:
             self.address, _, self.port = target
             self._say(f"published: leads to {target[0]} port {target[2]}")
+
+    def _end_here(self, text: str) -> None:
+        if self.home is not None and self.home.internal and not self.home.host_access:
+            self._end(Verdict.DROPPED, "internal networks do not reach this host")
+        self._end(Verdict.HOST, text)
 
     def _is_relayed(self) -> bool:
         if self.address.version == 4:

@@ -8,6 +8,7 @@ the order of the kernel's hooks:
     prerouting  -150   container addresses are not reached directly (after tracking, so replies are known; before NAT)
     prerouting, output -110   only some may connect to some ports (`firewall.sources`)
     prerouting, output -100   published ports are translated
+    input          0   internal networks do not reach this host
     forward        0   what may enter and leave the bridges
     postrouting  100   source addresses on the way out, and of neighbours that meet through the host
 
@@ -17,12 +18,15 @@ on the side where they are always set: never `iifname` in postrouting, which br_
 
 # ruff: noqa: E501 - a rule is one line to nftables
 
+from collections.abc import Collection
+
 from netwright.firewall import metadata, sources
 from netwright.firewall.api import FirewallSettings
 
 _SETS = """
 	set bridges { type ifname; }
 	set internal { type ifname; }
+	set hostless { type ifname; }
 	set same { type ifname . ifname; }
 	set loopback { type ipv4_addr . inet_proto . inet_service; }
 	set loopbackrange { type ipv4_addr . inet_proto . inet_service; flags interval; }
@@ -69,6 +73,19 @@ _POSTROUTING = """
 		{ip} saddr . oifname != @own{v} {ip} saddr @masqueraded{v} masquerade comment "outgoing"
 """
 
+_HOST = """	chain own-services {
+		type filter hook input priority 0; policy accept;
+		iifname @hostless goto from-internal
+	}
+
+	chain from-internal {
+		ct state established,related accept comment "replies"
+		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept comment "finding each other"
+		drop comment "internal networks do not reach this host"
+	}
+
+"""
+
 # Sets of ranges compare bytes, and `meta l4proto` is a number in the host's order: kernels from 7 on refuse to turn a
 # single byte around. So ranges look at the header's own field.
 _NAMES = {
@@ -81,12 +98,12 @@ def _both(template: str) -> str:
     return "".join(template.format(**_NAMES[version]).strip("\n") + "\n" for version in (4, 6))
 
 
-def inet_table(name: str, settings: FirewallSettings) -> str:
-    """Return the table of the inet family."""
+def inet_table(name: str, settings: FirewallSettings, named: Collection[str] = ()) -> str:
+    """Return the table of the inet family; `named` are the sets of sources that an administrator has named."""
     relayed = '\t\tip daddr 127.0.0.0/8 return comment "served by the relay"\n' if settings.proxied else ""
     return f"""table inet {name} {{
 {_SETS.strip(chr(10))}
-{_both(_FAMILY_SETS)}{sources.declared()}
+{_both(_FAMILY_SETS)}{sources.declared(named)}
 	chain loopback-guard {{
 		type filter hook prerouting priority -300; policy accept;
 		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
@@ -99,7 +116,7 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 		ct direction reply accept comment "replies"
 {_both(_DIRECT)}	}}
 
-{sources.chains()}
+{sources.chains(named)}
 	chain from-outside {{
 		type nat hook prerouting priority -100; policy accept;
 		fib daddr type local jump published
@@ -115,7 +132,7 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 		ip6 saddr fe80::/10 return comment "link-local senders are served by the relay"
 {_both(_PUBLISHED)}	}}
 
-	chain forward {{
+{_HOST}	chain forward {{
 		type filter hook forward priority 0; policy accept;
 		oifname @bridges goto inward
 		iifname @bridges goto outward
@@ -142,21 +159,26 @@ def inet_table(name: str, settings: FirewallSettings) -> str:
 """
 
 
-def guard_table(name: str, settings: FirewallSettings) -> str:
+def guard_table(name: str, settings: FirewallSettings, named: Collection[str] = ()) -> str:
     """Return the table of the inet family that stands beside Docker's chains in iptables: what those lack."""
     return f"""table inet {name} {{
 	set bridges {{ type ifname; }}
+	set hostless {{ type ifname; }}
 	set own4 {{ type ipv4_addr . ifname; flags interval; }}
 	set own6 {{ type ipv6_addr . ifname; flags interval; }}
-{sources.declared()}
+{sources.declared(named)}
 	chain loopback-guard {{
 		type filter hook prerouting priority -300; policy accept;
 		iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's loopback is not the containers'"
 	}}
 
-{metadata.chain() if settings.deny_metadata else ""}{sources.chains()}}}
+{_HOST}{metadata.chain() if settings.deny_metadata else ""}{sources.chains(named)}}}
 """
 
 
-BESIDE = frozenset(("bridges", "own4", "own6")) | sources.SETS
-"""The sets of the table that stands beside Docker's chains."""
+_BESIDE = frozenset(("bridges", "hostless", "own4", "own6"))
+
+
+def stands_beside(name: str) -> bool:
+    """Tell whether a set is one of the table that stands beside Docker's chains."""
+    return name in _BESIDE or sources.is_of_sources(name)

@@ -3,16 +3,21 @@
 The question is answered before anything else is done with a packet: before addresses are translated, and before a relay
 could accept the connection. Connections that stand are not asked again. What comes from this host itself is asked where
 it leaves (it never passes the way in), and refused with a word instead of silence.
+
+A set of sources that the administrator has named is a set here too, and so are the ports that name it: whoever is added
+to the one is let in to all of the others at once. So a named set is a few sets and rules (`declaration`), and what is
+in it, and which ports name it, are elements as everything else.
 """
 
 # ruff: noqa: E501 - a rule is one line to nftables
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from netwright.firewall.element import Element, element, runs
 from netwright.firewall.intent import SourcesIntent
 from netwright.host.elements import Part, Ports
+from netwright.host.ops import NftTransaction
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
 from netwright.model.sources import Sources
@@ -41,16 +46,29 @@ _WAY_OUT = """
 		{proto} . th dport @nothostany{v} fib daddr type local goto not-this-host
 """
 
+_NAMED_SETS = """
+	set members{v}.{name} {{ type {addr}; flags interval; }}
+	set ports{v}.{name} {{ type {addr} . inet_proto . inet_service; flags interval; }}
+	set anyports{v}.{name} {{ type inet_proto . inet_service; flags interval; }}
+"""
+
+_NAMED_RULES = {
+    "sets-v{v}": '{ip} saddr @members{v}.{name} {ip} daddr . {proto} . th dport @ports{v}.{name} accept comment "in the set {name}"',
+    "any-sets-v{v}": '{ip} saddr @members{v}.{name} {proto} . th dport @anyports{v}.{name} accept comment "in the set {name}"',
+}
+
 _DECISIONS = """
 	chain named-sources-v{v} {{
 		{ip} daddr . {proto} . th dport . {ip} saddr @may{v} accept comment "among the sources of the port"
 		{ip} saddr @lan{v} {ip} daddr . {proto} . th dport @lanmay{v} accept comment "a neighbour, as the port's sources allow"
+		jump sets-v{v}
 		drop comment "not among the sources of the port"
 	}}
 
 	chain any-sources-v{v} {{
 		{proto} . th dport . {ip} saddr @mayany{v} accept comment "among the sources of the port"
 		{ip} saddr @lan{v} {proto} . th dport @lanmayany{v} accept comment "a neighbour, as the port's sources allow"
+		jump any-sets-v{v}
 		drop comment "not among the sources of the port"
 	}}
 
@@ -61,21 +79,67 @@ _NAMES = (
     {"v": "6", "addr": "ipv6_addr", "ip": "ip6", "proto": "ip6 nexthdr"},
 )
 
-SETS = frozenset(line.split()[1].format(v=v) for line in _SETS.strip().splitlines() for v in "46")
-"""The names of the sets."""
+_OWN = frozenset(line.split()[1].format(v=v) for line in _SETS.strip().splitlines() for v in "46")
+
+
+def is_of_sources(name: str) -> bool:
+    """Tell whether a set is one of these; what an administrator has named comes after a dot."""
+    return name in _OWN or "." in name
+
+
+def members_of(name: str, version: int) -> str:
+    """Return the set of those who are in a named set."""
+    return f"members{version}.{name}"
 
 
 def _both(template: str) -> str:
     return "".join(template.format(**names).lstrip("\n") for names in _NAMES)
 
 
-def declared() -> str:
-    """Return the sets."""
-    return _both(_SETS)
+def declared(named: Collection[str]) -> str:
+    """Return the sets, those that an administrator has named among them."""
+    return _both(_SETS) + "".join(
+        _NAMED_SETS.format(**names, name=name).lstrip("\n") for name in named for names in _NAMES
+    )
 
 
-def chains() -> str:
-    """Return the chains. The table must have sets `own4` and `own6`: whose bridge goes with which addresses."""
+def declaration(table: str, before: Collection[str], after: Collection[str]) -> NftTransaction:
+    """Return what has other sets be named than before; those that go may have no port that names them."""
+    return NftTransaction(commands=_declaration(table, before, after), undo=_declaration(table, after, before))
+
+
+def _declaration(table: str, before: Collection[str], after: Collection[str]) -> str:
+    lines = [line for name in sorted(set(after) - set(before)) for line in _sets(table, "add", name)]
+    for names in _NAMES:
+        for chain, rule in _NAMED_RULES.items():
+            place = f"inet {table} {chain.format(**names)}"
+            lines.append(f"flush chain {place}")
+            lines.extend(f"add rule {place} {rule.format(**names, name=name)}" for name in sorted(after))
+    lines.extend(line for name in sorted(set(before) - set(after)) for line in _sets(table, "delete", name))
+    return "\n".join(lines)
+
+
+def _sets(table: str, verb: str, name: str) -> Iterator[str]:
+    for names in _NAMES:
+        for line in _NAMED_SETS.format(**names, name=name).strip().splitlines():
+            _, own, kind = line.split(None, 2)
+            yield f"{verb} set inet {table} {own}{f' {kind}' if verb == 'add' else ''}"
+
+
+def _named_chains(named: Collection[str]) -> str:
+    text = ""
+    for names in _NAMES:
+        for chain, rule in _NAMED_RULES.items():
+            rules = "".join(f"\t\t{rule.format(**names, name=name)}\n" for name in sorted(named))
+            text += f"\tchain {chain.format(**names)} {{\n{rules}\t}}\n\n"
+    return text
+
+
+def chains(named: Collection[str]) -> str:
+    """Return the chains; `named` are the sets that an administrator has named.
+
+    The table must have sets `own4` and `own6`: whose bridge goes with which addresses.
+    """
     return f"""	chain sources {{
 		type filter hook prerouting priority -110; policy accept;
 		ct state established,related accept comment "connections that stand"
@@ -92,7 +156,7 @@ def chains() -> str:
 		reject comment "this host itself is not among the sources of the port"
 	}}
 
-{_both(_DECISIONS)}"""
+{_named_chains(named)}{_both(_DECISIONS)}"""
 
 
 _Place = tuple[IPAddress, Protocol, Sources, bool]
@@ -117,6 +181,8 @@ def _limited(address: IPAddress, ports: tuple[Part, ...], sources: Sources, *, r
     for network in sources.networks:
         if network.version == version:
             yield element("inet", f"may{suffix}", *key, network)
+    for name in sources.sets:
+        yield element("inet", f"{'anyports' if everywhere else 'ports'}{version}.{name}", *key)
     if sources.lan:
         yield element("inet", f"lanmay{suffix}", *key)
     if not (sources.host or routed):

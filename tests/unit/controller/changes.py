@@ -1,7 +1,7 @@
 """Every kind of change that can be asked of the network engine, each with the world that it begins in."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -10,12 +10,14 @@ from tests.unit.controller.world import World, named, network, port, sandbox
 from netwright.controller.engine import NetworkEngine
 from netwright.model.network import EndpointSpec
 from netwright.model.ports import Protocol
+from netwright.model.sources import Sources
 
 Doing = Callable[[NetworkEngine], Awaitable[Any]]
 
 PORTS = (port(80, 8080), port(53, protocol=Protocol.UDP))
 SYSCTLS = {"net.core.somaxconn": "128"}
 BRIDGE_NAME = "com.docker.network.bridge.name"
+FOR_FRIENDS = replace(port(80, 8081), sources=Sources.parse(["friends"]))
 FIRST = EndpointSpec(gateway_priority=9)
 
 
@@ -35,6 +37,7 @@ class Change:
         for name in ("blue", "red"):
             await engine.networks.create(network(name))
         await engine.networks.create(network("inner", internal=True))
+        await engine.source_sets.put("friends", ["198.51.100.7"])
         made = await engine.sandboxes.create(sandbox("web", *self.joined, ports=PORTS, sysctls=SYSCTLS))
         if self.is_open:
             await engine.sandboxes.open(made.id)
@@ -55,6 +58,14 @@ def create(**more: Any) -> Doing:
 
 BOTH = ("blue", "red")
 CHANGES: Mapping[str, Change] = {
+    "name sources": Change(lambda engine: engine.source_sets.put("office", ["192.0.2.0/24", "2001:db8::/64"])),
+    "change named sources": Change(
+        lambda engine: engine.source_sets.edit("friends", ["192.0.2.0/24"], ["198.51.100.7"])
+    ),
+    "forget named sources": Change(lambda engine: engine.source_sets.delete("friends")),
+    "publish for named sources": Change(
+        lambda engine: engine.sandboxes.publish(named(engine, "web").id, [FOR_FRIENDS]), is_open=True
+    ),
     "create network": Change(create()),
     "create network of one family": Change(
         create(ipv6=False, options={"com.docker.network.bridge.enable_icc": "false"})

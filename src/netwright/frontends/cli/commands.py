@@ -84,6 +84,11 @@ TABLE = (
     Entry("firewall check", "firewall.CHECK", MANAGEMENT, "Compare what should stand with what stands"),
     Entry("firewall explain", "firewall.EXPLAIN", MANAGEMENT, "Say whether a packet arrives, and why"),
     Entry("firewall show", "firewall.SHOW", MANAGEMENT, "Show the rules that should stand"),
+    Entry("sources add", "sources.ADD", MANAGEMENT, "Let more be in a set of sources"),
+    Entry("sources drop", "sources.DROP", MANAGEMENT, "Take some out of a set of sources"),
+    Entry("sources ls", "sources.LS", MANAGEMENT, "List sets of sources", ("sources list",)),
+    Entry("sources rm", "sources.RM", MANAGEMENT, "Remove sets of sources", ("sources remove",)),
+    Entry("sources set", "sources.SET", MANAGEMENT, "Name those who may connect to published ports"),
     Entry("system prune", "prune.SYSTEM", ENGINE, "Remove everything that is unused"),
     Entry("completion", "completion.COMPLETION", ENGINE, "Print the completion script of a shell"),
 )
@@ -94,6 +99,7 @@ GROUPS = {
     "firewall": "See what is open to whom, and why",
     "image": "Manage images",
     "network": "Manage networks",
+    "sources": "Name those who may connect to published ports",
     "system": "Look after the engine",
     "volume": "Manage volumes",
 }

@@ -35,7 +35,7 @@ PUBLISH = Command(
     flags=(
         Flag(
             "from",
-            "Who may connect: any, host, lan, addresses, prefixes (10.0.0.0/8), ranges (10.0.0.1-10.0.0.9)",
+            "Who may connect: any, host, lan, addresses, prefixes (10.0.0.0/8), ranges (10.0.0.1-10.0.0.9), named sets",
             Kind.LIST,
             takes="who",
         ),
