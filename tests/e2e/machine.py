@@ -216,7 +216,7 @@ class Engine:
         return DockerClient(base_url=f"unix://{self.socket}", timeout=60)
 
     def remove_everything(self) -> None:
-        """Remove all containers, networks and volumes that a test has made."""
+        """Remove all containers, networks, volumes and sets of sources that a test has made."""
         _, containers = self.call("GET", "/containers/json?all=1")
         assert isinstance(containers, list)
         for container in containers:
@@ -225,6 +225,11 @@ class Engine:
         assert isinstance(networks, list)
         for network in networks:
             status, answer = self.call("DELETE", f"/networks/{network['Id']}")
+            assert status == 204, answer
+        _, named = self.call("GET", "/netwright/sources")
+        assert isinstance(named, list)
+        for one in named:
+            status, answer = self.call("DELETE", f"/netwright/sources/{one['Name']}")
             assert status == 204, answer
 
     def remove_container(self, ident: str) -> None:

@@ -198,6 +198,21 @@ def test_an_internal_network_hears_its_host_and_nobody_else(engine: Engine) -> N
         assert not reached(peer, host, 8081)
 
 
+def test_an_internal_network_reaches_programs_of_its_host_only_if_it_is_to(engine: Engine) -> None:
+    create(engine, "net", "--internal")
+    create(engine, "other", "--internal", "-o", "netwright.host_access=true")
+    serve(engine, "--network", "host")
+    closed, opened = sleeper(engine, "--network", "net"), sleeper(engine, "--network", "other")
+    refused = engine.docker("network", "create", "-o", "netwright.host_access=true", "x", check=False)
+
+    for gateway in ("10.80.2.1", "fd80:2::1"):
+        assert fetch(opened, gateway, 80) == "hello\n"
+    for gateway in ("10.80.1.1", "fd80:1::1"):
+        assert not reached(closed, gateway, 80)
+        assert not pinged(closed, gateway)
+    assert "netwright.host_access is for internal networks" in refused.stderr
+
+
 def test_neighbours_without_icc_meet_only_at_published_ports(engine: Engine) -> None:
     create(engine, "net", enable_icc="false")
     serve(engine, "--network", "net", "--ip", "10.80.1.9", "--ip6", "fd80:1::9", "-p", "8080:80")

@@ -72,7 +72,7 @@ def test_ways_to_one_port_of_a_container_are_told_apart(engine: Engine) -> None:
 
 
 REFUSALS = {
-    ("publish", "web", "8080:80", "--from", "everybody"): "does not say who may connect",
+    ("publish", "web", "8080:80", "--from", "everybody"): "no set of sources is called everybody",
     ("publish", "web", "8080:0"): "between 1 and 65535",
     ("publish", "nobody", "8080:80"): "No such container: nobody",
     ("unpublish", "web", "9090:80"): "container web does not publish 9090:80/tcp",

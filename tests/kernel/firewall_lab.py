@@ -168,6 +168,7 @@ class Container(Place):
         return SourcesIntent(
             network=self.bridge.name,
             bridge=self.bridge.name,
+            endpoint=self.name,
             protocol=protocol,
             host_ip=ip_address(address),
             first=first,

@@ -12,7 +12,7 @@ from netwright.firewall import forward_guard
 from netwright.firewall.elements import changes, elements_of
 from netwright.firewall.layer2 import bridge_table
 from netwright.firewall.skeleton import inet_table
-from netwright.host.elements import Item, Name, Ports, SetChange, Verb
+from netwright.host.elements import Item, Name, PortNumber, SetChange, Verb
 from netwright.kernel.nft import Nft
 from netwright.kernel.nft_elements import NftElements, encode
 from netwright.model.ports import Protocol
@@ -45,7 +45,7 @@ def change(verb: Verb, name: str, *items: Item) -> SetChange:
 
 
 def ports(*numbers: int) -> Sequence[Item]:
-    return [Item((Ports.one(number),)) for number in numbers]
+    return [Item((PortNumber(number),)) for number in numbers]
 
 
 def nets(*texts: str) -> Sequence[Item]:
@@ -112,11 +112,11 @@ def test_changes_are_carried_out_as_a_whole_or_not_at_all(nft: Nft, elements: Nf
 
 def test_what_is_there_may_be_added_again_unless_it_leads_elsewhere(nft: Nft, elements: NftElements) -> None:
     nft.run(TABLE)
-    key = (Protocol.TCP, Ports.one(80))
-    leads = Item(key, (ip_address("192.0.2.1"), Ports.one(8080)))
+    key = (Protocol.TCP, PortNumber(80))
+    leads = Item(key, (ip_address("192.0.2.1"), PortNumber(8080)))
     elements.run([change(Verb.ADD, "to", leads)])
     elements.run([change(Verb.ADD, "to", leads)])
-    other = Item(key, (ip_address("192.0.2.1"), Ports.one(8081)))
+    other = Item(key, (ip_address("192.0.2.1"), PortNumber(8081)))
     with pytest.raises(OperationFailed, match="File exists"):
         elements.run([change(Verb.ADD, "to", other)])
     elements.run([change(Verb.DELETE, "to", leads), change(Verb.ADD, "to", other)])

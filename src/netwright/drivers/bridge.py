@@ -301,6 +301,7 @@ def _sources_intents(network: Network, endpoint: Endpoint, options: BridgeOption
             SourcesIntent(
                 network=network.id,
                 bridge=options.name,
+                endpoint=endpoint.id,
                 protocol=binding.port.protocol,
                 host_ip=own.ip if routed and own is not None else binding.host_ip,
                 first=number,

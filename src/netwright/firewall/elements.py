@@ -18,7 +18,7 @@ from netwright.firewall.intent import (
     SourcesIntent,
 )
 from netwright.firewall.sources import members_of, source_elements
-from netwright.host.elements import Name, Octets, Part, Ports, SetChange, Verb
+from netwright.host.elements import Name, Octets, Part, PortNumber, Ports, SetChange, Verb
 from netwright.host.ops import ChangeElements
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
@@ -181,24 +181,30 @@ def _ports(intents: Iterable[PortIntent]) -> Iterator[Element]:
     for (address, protocol), ports in opened.items():
         for first, last in runs(ports):
             name = "open" if first == last else "openrange"
-            yield element("inet", f"{name}{address.version}", address, protocol, Ports(first, last))
+            yield element("inet", f"{name}{address.version}", address, protocol, _run(first, last))
     for (host_ip, protocol, to), ports in kept.items():
         for first, last in runs(ports):
             # The target's number must be named for one port and cannot be for a range, which keeps its numbers.
-            target = (to, Ports.one(first)) if first == last else (to,)
-            yield from _translation(host_ip, protocol, Ports(first, last), target)
+            target = (to, PortNumber(first)) if first == last else (to,)
+            yield from _translation(host_ip, protocol, _run(first, last), target)
+
+
+def _run(first: int, last: int) -> PortNumber | Ports:
+    return PortNumber(first) if first == last else Ports(first, last)
 
 
 def _shifted(intent: PortIntent) -> Iterator[Element]:
     """Return a translation for each port of a run that changes its numbers: nft has no word for shifting."""
     for offset in range(intent.last - intent.first + 1):
-        target = (intent.to_address, Ports.one(intent.to_first + offset))
-        yield from _translation(intent.host_ip, intent.protocol, Ports.one(intent.first + offset), target)
+        target = (intent.to_address, PortNumber(intent.to_first + offset))
+        yield from _translation(intent.host_ip, intent.protocol, PortNumber(intent.first + offset), target)
 
 
-def _translation(host_ip: IPAddress, protocol: Protocol, run: Ports, target: tuple[Part, ...]) -> Iterator[Element]:
+def _translation(
+    host_ip: IPAddress, protocol: Protocol, run: PortNumber | Ports, target: tuple[Part, ...]
+) -> Iterator[Element]:
     """Return the map entry for a run of host ports, and the guard of a loopback address."""
-    suffix = "" if run.first == run.last else "range"
+    suffix = "range" if isinstance(run, Ports) else ""
     if host_ip.is_unspecified:
         yield element("inet", f"any{suffix}{host_ip.version}", protocol, run, to=target)
         return
@@ -208,5 +214,5 @@ def _translation(host_ip: IPAddress, protocol: Protocol, run: Ports, target: tup
 
 
 def _link(intent: LinkIntent) -> Iterator[Element]:
-    key = (intent.parent, intent.child, intent.protocol, Ports.one(intent.port))
+    key = (intent.parent, intent.child, intent.protocol, PortNumber(intent.port))
     yield element("bridge", f"links{intent.parent.version}", *key)

@@ -117,7 +117,7 @@ class LinkIntent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcesIntent:
-    """Only some may connect to a run of published ports, whatever carries their packets on from here.
+    """Only some may connect to a run of published ports of an endpoint, whatever carries their packets on from here.
 
     `host_ip` unspecified stands for every address of the host. Where a network is routed it is the container's own
     address, and the ports are the container's: neighbours on its bridge are not strangers there.
@@ -125,6 +125,7 @@ class SourcesIntent:
 
     network: str
     bridge: str
+    endpoint: str
     protocol: Protocol
     host_ip: IPAddress
     first: int

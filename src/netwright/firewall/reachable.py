@@ -104,6 +104,7 @@ class _Shape:
             yield SourcesIntent(
                 network="web",
                 bridge=_BRIDGE,
+                endpoint="web",
                 protocol=Protocol.TCP,
                 host_ip=self._host_ip(at),
                 first=_HOST_PORT,

@@ -159,16 +159,19 @@ def chains(named: Collection[str]) -> str:
 {_named_chains(named)}{_both(_DECISIONS)}"""
 
 
-_Place = tuple[IPAddress, Protocol, Sources, bool]
+_Place = tuple[str, IPAddress, Protocol, Sources, bool]
 
 
 def source_elements(intents: Iterable[SourcesIntent]) -> Iterator[Element]:
-    """Yield the elements of limited ports, neighbouring numbers with the same sources as one."""
+    """Yield the elements of limited ports, neighbouring numbers of an endpoint with the same sources as one.
+
+    Not those of several: each comes and goes by itself.
+    """
     ports: defaultdict[_Place, set[int]] = defaultdict(set)
     for intent in intents:
-        place = (intent.host_ip, intent.protocol, intent.sources, intent.routed)
+        place = (intent.endpoint, intent.host_ip, intent.protocol, intent.sources, intent.routed)
         ports[place].update(range(intent.first, intent.last + 1))
-    for (address, protocol, sources, routed), numbers in ports.items():
+    for (_, address, protocol, sources, routed), numbers in ports.items():
         for first, last in runs(numbers):
             yield from _limited(address, (protocol, Ports(first, last)), sources, routed=routed)
 

@@ -23,16 +23,21 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class PortNumber:
+    """One port, in a set or map that knows no ranges."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
-    """One port, or those from the first to the last."""
+    """The ports from the first to the last, which may be the same."""
 
     first: int
     last: int
-
-    @classmethod
-    def one(cls, number: int) -> "Ports":
-        """Return a single port."""
-        return cls(number, number)
 
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
@@ -48,7 +53,7 @@ class Octets:
         return f"0x{self.value.hex()}"
 
 
-Part = Name | Mac | IPv4Address | IPv6Address | IPv4Network | IPv6Network | Protocol | Ports | Octets
+Part = Name | Mac | IPv4Address | IPv6Address | IPv4Network | IPv6Network | Protocol | PortNumber | Ports | Octets
 
 
 @dataclass(frozen=True, slots=True)

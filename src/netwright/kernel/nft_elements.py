@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from netwright.errors import OperationFailed
-from netwright.host.elements import Item, Name, Octets, Part, Ports, SetChange, Verb
+from netwright.host.elements import Item, Name, Octets, Part, PortNumber, Ports, SetChange, Verb
 from netwright.kernel.netlink.socket import NETLINK_NETFILTER, WHOLE, NetlinkError, NetlinkSocket
 from netwright.kernel.netlink.wire import NLM_F_ACK, NLM_F_CREATE, attribute, message, nested, text
 from netwright.model.addressing import Mac
@@ -129,7 +129,7 @@ def _bounds(parts: Sequence[Part]) -> list[tuple[bytes, bytes]]:
 
 
 def _is_range(part: Part) -> bool:
-    return isinstance(part, IPv4Network | IPv6Network) or (isinstance(part, Ports) and part.first != part.last)
+    return isinstance(part, IPv4Network | IPv6Network | Ports)
 
 
 def _joined(values: Sequence[bytes]) -> bytes:
@@ -161,6 +161,7 @@ _BOUNDS: dict[type[Part], Callable[[Any], tuple[bytes, bytes]]] = {
     IPv4Network: _subnet,
     IPv6Network: _subnet,
     Protocol: _protocol,
+    PortNumber: lambda part: (struct.pack("!H", part.number),) * 2,
     Ports: lambda part: (struct.pack("!H", part.first), struct.pack("!H", part.last)),
     Octets: lambda part: (part.value, part.value),
 }

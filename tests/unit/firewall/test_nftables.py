@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -13,12 +13,14 @@ from tests.unit.firewall.shapes import DOCKER0, GOLDEN, SHAPES, Shape, endpoint,
 from netwright.firewall import docker_user, forward_guard
 from netwright.firewall.api import FirewallSettings
 from netwright.firewall.elements import elements_of
-from netwright.firewall.intent import Intent, PortIntent
+from netwright.firewall.intent import Intent, PortIntent, SourceSetIntent, SourcesIntent
 from netwright.firewall.layer2 import bridge_table
 from netwright.firewall.nftables import NftablesBackend
 from netwright.firewall.skeleton import guard_table, inet_table
 from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction, Op
 from netwright.host.queries import IptablesRules
+from netwright.model.ports import Protocol
+from netwright.model.sources import Sources
 
 SETTINGS = FirewallSettings(instance="test")
 STRICT = replace(SETTINGS, deny_metadata=True)
@@ -178,6 +180,39 @@ def test_a_change_costs_what_it_changes() -> None:
     assert [str(change) for change in op.undo] == [
         "delete element inet netwright-test any4 { tcp . 2000 : 192.0.2.2 . 80 }"
     ]
+
+
+def limit(of: str, first: int, sources: str = "office,203.0.113.0/24") -> SourcesIntent:
+    return SourcesIntent(
+        network="n",
+        bridge="bridge1",
+        endpoint=of,
+        protocol=Protocol.TCP,
+        host_ip=ip_address("0.0.0.0"),
+        first=first,
+        last=first,
+        sources=Sources.parse([sources]),
+    )
+
+
+OFFICE = SourceSetIntent(name="office", version=4, networks=(ip_network("198.51.100.0/24"),))
+
+
+def test_limited_ports_of_several_come_and_go_one_by_one_wherever_they_stand() -> None:
+    # Were neighbouring ports of two containers one element after a start, neither could be taken out alone.
+    backend, tables = NftablesBackend(SETTINGS), FakeTables()
+    web, api = [limit("web", 8080), limit("web", 8081)], [limit("api", 8082)]
+    tables.do(backend.install((*DOCKER0, OFFICE, *web, *api), {}))
+    tables.do(backend.change(add=(), remove=web))
+    alone = FakeTables()
+    alone.do(backend.install((*DOCKER0, OFFICE, *api), {}))
+    assert tables.elements == alone.elements
+
+
+def test_ports_that_name_a_set_point_to_it_and_are_not_written_out() -> None:
+    assert _keys("anyports4.office", OFFICE, limit("web", 8080), limit("web", 8081)) == {"tcp . 8080-8081"}
+    assert _keys("mayany4", OFFICE, limit("web", 8080)) == {"tcp . 8080 . 203.0.113.0/24"}
+    assert _keys("members4.office", OFFICE, limit("web", 8080)) == {"198.51.100.0/24"}
 
 
 def test_no_difference_is_no_transaction() -> None:

@@ -57,6 +57,7 @@ def test_every_end_says_why(change: dict[str, object], verdict: Verdict, words: 
 
 def test_who_is_not_among_the_sources_is_named() -> None:
     limit = SourcesIntent(
+        endpoint="web",
         network="bridge1",
         bridge="bridge1",
         protocol=Protocol.TCP,
