@@ -58,7 +58,7 @@ def test_every_operation_and_question_is_known_to_both(tmp_path: Path) -> None:
     fake = FakeHost(Machine(), group=GROUP)
     linux = LinuxHost(exec_root=str(tmp_path), group=GROUP)
     linux.close()
-    assert set(fake._carry) == {*linux._carry, *MESSAGES, *CHANGES} == kinds_of(ops, Op)
+    assert set(fake._carry) == {*linux._carry, *linux._carry_together, *MESSAGES, *CHANGES} == kinds_of(ops, Op)
     assert set(fake._answer) == set(linux._answer) == kinds_of(queries, queries.Query)
 
 

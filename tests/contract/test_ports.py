@@ -56,6 +56,16 @@ async def test_a_port_is_held_once(rig: Rig, first: queries.HeldPort, second: qu
     assert set(await rig.host.ask(queries.HeldPorts())) == ({first} if clash else {first, second})
 
 
+async def test_those_of_a_batch_before_the_one_that_is_taken_are_counted(rig: Rig) -> None:
+    holds = [HoldPort(protocol=Protocol.TCP, address=ip_address("0.0.0.0"), port=8080 + place) for place in range(9)]
+    with rig.others_bind(held("127.0.0.1", 8085)):
+        failure = await refused(rig, BRIDGE, *holds)
+    assert (failure.errno, failure.done) == (errno.EADDRINUSE, 6)
+    assert set(await rig.host.ask(queries.HeldPorts())) == {held("0.0.0.0", 8080 + place) for place in range(5)}
+    await rig.host.do([back for hold in holds[:5] if (back := hold.inverse()) is not None])
+    assert await rig.host.ask(queries.HeldPorts()) == ()
+
+
 async def test_a_port_of_another_program_is_not_taken(rig: Rig) -> None:
     with rig.others_bind(held("127.0.0.1", 8080)):
         failure = await refused(rig, HoldPort(protocol=Protocol.TCP, address=ip_address("0.0.0.0"), port=8080))

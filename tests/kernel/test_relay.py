@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from tests.kernel.held_ports import at
 from tests.kernel.test_ports import ANY4, ANY6, LOOPBACK4, LOOPBACK6, PATIENCE, keeper_pid, ports, root
 
 from netwright.kernel.keeper.datagrams import SENDERS
@@ -80,8 +81,8 @@ def answer_at_the_end(connection: socket.socket) -> None:
 
 
 def relay_tcp(ports: Ports, outer: IPAddress, inner: IPAddress, to_port: int) -> None:
-    ports.hold(TCP, ANY[outer.version], 8080)
-    ports.relay(TCP, ANY[outer.version], 8080, inner, to_port)
+    ports.hold([at(TCP, ANY[outer.version], 8080)])
+    ports.relay([(at(TCP, ANY[outer.version], 8080), (str(inner), to_port))])
 
 
 def connected(outer: IPAddress = LOOPBACK4) -> socket.socket:
@@ -174,12 +175,12 @@ def test_a_reset_is_passed_on_as_a_reset(ports: Ports, who: str) -> None:
 def test_releasing_ends_the_connections_of_that_port_alone(ports: Ports) -> None:
     with tcp_container(LOOPBACK4, echo) as port:
         relay_tcp(ports, LOOPBACK4, LOOPBACK4, port)
-        ports.hold(TCP, ANY4, 8081)
-        ports.relay(TCP, ANY4, 8081, LOOPBACK4, port)
+        ports.hold([at(TCP, ANY4, 8081)])
+        ports.relay([(at(TCP, ANY4, 8081), (str(LOOPBACK4), port))])
         with connected() as cut, socket.create_connection(("127.0.0.1", 8081), timeout=PATIENCE) as kept:
             cut.sendall(b"1")
             assert cut.recv(1) == b"1"
-            ports.release(TCP, ANY4, 8080)
+            ports.release([at(TCP, ANY4, 8080)])
             with pytest.raises(ConnectionResetError):
                 cut.recv(1)
             kept.sendall(b"2")
@@ -194,7 +195,7 @@ def test_a_relay_that_leads_elsewhere_leaves_old_connections_where_they_are(port
         with connected() as old:
             old.sendall(b"1")
             assert old.recv(1) == b"1"
-            ports.relay(TCP, ANY4, 8080, LOOPBACK4, second)
+            ports.relay([(at(TCP, ANY4, 8080), (str(LOOPBACK4), second))])
             with connected() as new:
                 new.shutdown(socket.SHUT_WR)
                 assert received(new) == hashlib.sha256().digest()
@@ -208,7 +209,7 @@ def test_a_port_can_be_relayed_again_beside_the_remains_of_its_connections(ports
             relay_tcp(ports, LOOPBACK4, LOOPBACK4, port)
             with connected() as client:
                 assert received(client) == b"hello"
-            ports.release(TCP, ANY4, 8080)
+            ports.release([at(TCP, ANY4, 8080)])
 
 
 def test_connections_live_through_a_restart_of_the_engine(root: Path) -> None:
@@ -220,7 +221,7 @@ def test_connections_live_through_a_restart_of_the_engine(root: Path) -> None:
         assert client.recv(100) == b"still there?"
         with Ports(str(root)) as ports:
             assert len(ports.held()) == 1
-            ports.relay(TCP, ANY4, 8080, LOOPBACK4, port)
+            ports.relay([(at(TCP, ANY4, 8080), (str(LOOPBACK4), port))])
             client.sendall(b"and now?")
             assert client.recv(100) == b"and now?"
             with connected() as another:
@@ -239,8 +240,8 @@ def udp(address: IPAddress, port: int = 0) -> Iterator[socket.socket]:
 
 def relay_udp(ports: Ports, outer: IPAddress, inner: socket.socket) -> None:
     address, port, *_ = inner.getsockname()
-    ports.hold(UDP, ANY[outer.version], 8080)
-    ports.relay(UDP, ANY[outer.version], 8080, ip_address(address), port)
+    ports.hold([at(UDP, ANY[outer.version], 8080)])
+    ports.relay([(at(UDP, ANY[outer.version], 8080), (str(ip_address(address)), port))])
 
 
 @pytest.mark.parametrize(("outer", "inner"), WAYS)
@@ -305,8 +306,8 @@ def test_senders_come_and_go_without_an_end_to_the_room(ports: Ports) -> None:
 
 def test_a_container_that_listens_late_is_reached(ports: Ports) -> None:
     with udp(LOOPBACK4) as client:
-        ports.hold(UDP, ANY4, 8080)
-        ports.relay(UDP, ANY4, 8080, LOOPBACK4, 9000)
+        ports.hold([at(UDP, ANY4, 8080)])
+        ports.relay([(at(UDP, ANY4, 8080), (str(LOOPBACK4), 9000))])
         client.sendto(b"lost", ("127.0.0.1", 8080))
         with udp(LOOPBACK4, 9000) as container:
             client.sendto(b"heard", ("127.0.0.1", 8080))
@@ -319,7 +320,7 @@ def test_datagrams_lead_elsewhere_at_once(ports: Ports) -> None:
         relay_udp(ports, LOOPBACK4, first)
         client.sendto(b"1", ("127.0.0.1", 8080))
         assert first.recv(100) == b"1"
-        ports.relay(UDP, ANY4, 8080, LOOPBACK4, second.getsockname()[1])
+        ports.relay([(at(UDP, ANY4, 8080), (str(LOOPBACK4), second.getsockname()[1]))])
         client.sendto(b"2", ("127.0.0.1", 8080))
         data, sender = second.recvfrom(100)
         assert data == b"2"
@@ -330,7 +331,7 @@ def test_datagrams_lead_elsewhere_at_once(ports: Ports) -> None:
 def test_a_released_port_refuses_datagrams(ports: Ports) -> None:
     with udp(LOOPBACK4) as container, udp(LOOPBACK4) as client:
         relay_udp(ports, LOOPBACK4, container)
-        ports.release(UDP, ANY4, 8080)
+        ports.release([at(UDP, ANY4, 8080)])
         client.connect(("127.0.0.1", 8080))
         client.send(b"?")
         readable, _, _ = select.select([client], [], [], PATIENCE)

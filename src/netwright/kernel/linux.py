@@ -50,6 +50,7 @@ class LinuxHost:
         self._slow = ThreadPoolExecutor(2, thread_name_prefix="kernel-slow", initializer=self._start_worker)
         self._reaping = threading.Event()
         self._carry = self._operations()
+        self._carry_together = self._operations_together()
         self._answer = self._questions()
         # What an earlier engine parked and did not come to reap.
         self._reap_soon()
@@ -110,12 +111,22 @@ class LinuxHost:
                 return links.send(work.stack(op.netns), run)
             if isinstance(op, CHANGES):
                 self._names.change(run)
+            elif isinstance(op, PORTS):
+                return self._failures_of_ports(run)
             else:
                 self._carry[type(op)](work, op)
         except OperationFailed as failure:
             return {0: failure}
         except OSError as error:
             return {0: OperationFailed(f"{op}: {error.strerror}", errno=error.errno)}
+        return {}
+
+    def _failures_of_ports(self, run: Sequence[ops.Op]) -> Mapping[int, OperationFailed]:
+        """Carry out a run of operations of a kind that is about ports, which ends at the first that fails."""
+        try:
+            self._carry_together[type(run[0])](run)
+        except OperationFailed as failure:
+            return dict.fromkeys(range(failure.done, len(run)), failure)
         return {}
 
     def _take_back(self, work: Batch, went_on: Sequence[ops.Op]) -> None:
@@ -139,7 +150,7 @@ class LinuxHost:
             work.close()
 
     def _operations(self) -> dict[type[ops.Op], Callable[[Batch, Any], None]]:
-        ports, names = self._ports, self._names
+        names = self._names
         return {
             ops.CreateNamespace: self._create_namespace,
             ops.DeleteNamespace: self._delete_namespace,
@@ -152,9 +163,6 @@ class LinuxHost:
             ops.UnproxyNeighbour: lambda work, op: neighbours.unproxy(work.home, op),
             ops.SetSysctl: self._set_sysctl,
             ops.AnnounceAddress: lambda _, op: self._announcer.announce(op),
-            ops.HoldPort: lambda _, op: ports.hold(op.protocol, op.address, op.port),
-            ops.ReleasePort: lambda _, op: ports.release(op.protocol, op.address, op.port),
-            ops.RelayPort: lambda _, op: ports.relay(op.protocol, op.address, op.port, op.to_address, op.to_port),
             ops.ForgetFlows: _forget_flows,
             ops.ServeNames: self._serve_names,
             ops.StopNames: lambda _, op: names.close(op.netns),
@@ -164,6 +172,18 @@ class LinuxHost:
             ops.IptablesTransaction: lambda _, op: iptables.restore(op.version, op.rules, self.own_processes.note),
             ops.Mount: lambda _, op: mounts.mount(op.source, op.target, op.type, op.options),
             ops.Unmount: lambda _, op: mounts.unmount(op.target),
+        }
+
+    def _operations_together(self) -> dict[type[ops.Op], Callable[[Sequence[Any]], None]]:
+        """Return what carries out operations of a kind that stand side by side: ports come in ranges of thousands.
+
+        `done` of what it raises counts those that it has carried out.
+        """
+        ports = self._ports
+        return {
+            ops.HoldPort: lambda some: ports.hold([_held(op) for op in some]),
+            ops.ReleasePort: lambda some: ports.release([_held(op) for op in some]),
+            ops.RelayPort: lambda some: ports.relay([(_held(op), (str(op.to_address), op.to_port)) for op in some]),
         }
 
     def _questions(self) -> dict[type[queries.Query[Any]], Callable[[Batch, Any], object]]:
@@ -236,13 +256,17 @@ def _prepare_namespace() -> None:
         netlink.request([rt.set_up("lo")])
 
 
+def _held(op: ops.HoldPort | ops.ReleasePort | ops.RelayPort) -> queries.HeldPort:
+    return queries.HeldPort(protocol=op.protocol, address=op.address, port=op.port)
+
+
 def _forget_flows(_: Batch, op: ops.ForgetFlows) -> None:
     count = conntrack.forget(op.protocol, op.address, op.port)
     log.debug("%d flows to %s port %d are forgotten", count, op.protocol, op.port)
 
 
 def runs(batch: Sequence[ops.Op]) -> Iterator[Sequence[ops.Op]]:
-    """Part a batch into runs: operations that go to the kernel, or to the resolver, at once. Most go alone."""
+    """Part a batch into runs: operations that go to the kernel, the resolver or the keeper at once. Most go alone."""
     for _, run in groupby(enumerate(batch), key=lambda numbered: _way(*numbered)):
         yield [op for _, op in run]
 
@@ -251,6 +275,8 @@ def _way(place: int, op: ops.Op) -> object:
     """Return what neighbours in a batch have in common that go at once."""
     if isinstance(op, links.MESSAGES):
         return ("messages", op.netns)
+    if isinstance(op, PORTS):
+        return type(op)
     return "names" if isinstance(op, CHANGES) else place
 
 
@@ -262,5 +288,8 @@ def _nft_listings(work: Batch, query: queries.NftListings) -> dict[str, str]:
     nft.run(query.made_by)
     return nft.listings(query.tables)
 
+
+PORTS = (ops.HoldPort, ops.ReleasePort, ops.RelayPort)
+"""What ports come in: ranges of thousands."""
 
 _SLOW = (ops.IptablesTransaction,)

@@ -6,19 +6,26 @@ bound and does not listen refuses it at once. A bound UDP socket cannot refuse; 
 that no datagram lies there for whoever is relayed to later.
 """
 
+import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from ipaddress import ip_address
+from typing import TypeVar
 
 from netwright.errors import OperationFailed
 from netwright.host.queries import HeldPort
+from netwright.kernel.companion.client import Superseded
 from netwright.kernel.companion.tending import Tending
 from netwright.kernel.filter import DROP, attach
 from netwright.kernel.keeper.client import KeeperClient, Target
+from netwright.kernel.keeper.packets import AT_ONCE
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
+
+T = TypeVar("T")
 
 _KINDS = {
     Protocol.TCP: (socket.SOCK_STREAM, socket.IPPROTO_TCP),
@@ -43,27 +50,70 @@ class Ports(Tending[KeeperClient]):
         super().__init__(KeeperClient, exec_root)
         self._wanted: dict[str, Target | None] = {}
 
-    def hold(self, protocol: Protocol, address: IPAddress, port: int) -> None:
-        """Bind a port and have it kept. Fails with EADDRINUSE where somebody has it, with EMFILE where no more fit."""
-        name = name_of(protocol, address, port)
-        with self._lock, bind(protocol, address, port) as bound:
-            self._ask(lambda keeper: keeper.put(name, bound.fileno()))
-            self._wanted[name] = None
+    def hold(self, ports: Sequence[HeldPort]) -> None:
+        """Bind ports and have them kept. Fails with EADDRINUSE where somebody has one, with EMFILE where no more fit.
 
-    def release(self, protocol: Protocol, address: IPAddress, port: int) -> None:
-        """Give a port up and end its relay; content where it is not held."""
-        name = name_of(protocol, address, port)
+        `done` of what it raises counts those before, which are held.
+        """
         with self._lock:
-            self._wanted.pop(name, None)
+            for place, some in enumerate(_portions(ports)):
+                with _counting_from(place * AT_ONCE):
+                    self._hold(some)
+
+    def _hold(self, ports: Sequence[HeldPort]) -> None:
+        """Hold as many ports as one packet may have."""
+        failure: OperationFailed | None = None
+        with contextlib.ExitStack() as opened:
+            bound: dict[str, int] = {}
+            for port in ports:
+                try:
+                    one = opened.enter_context(bind(port.protocol, port.address, port.port))
+                except OperationFailed as refused:
+                    failure = refused
+                    break
+                bound[name_of(port)] = one.fileno()
+            if bound:
+                self._ask(partial(KeeperClient.put, held=bound))
+                self._wanted.update(dict.fromkeys(bound))
+        if failure is not None:
+            failure.done = len(bound)
+            raise failure
+
+    def release(self, ports: Sequence[HeldPort]) -> None:
+        """Give ports up and end their relays; content where they are not held."""
+        names = [name_of(port) for port in ports]
+        with self._lock:
+            for name in names:
+                self._wanted.pop(name, None)
             if self._connect():
-                self._ask(lambda keeper: keeper.drop(name))
+                for place, some in enumerate(_portions(names)):
+                    with _counting_from(place * AT_ONCE):
+                        self._ask(partial(KeeperClient.drop, names=some))
 
-    def relay(self, protocol: Protocol, address: IPAddress, port: int, to_address: IPAddress, to_port: int) -> None:
-        """Have what arrives at a held port carried to a container, or somewhere else than before."""
-        name, target = name_of(protocol, address, port), (str(to_address), to_port)
+    def relay(self, relays: Sequence[tuple[HeldPort, Target]]) -> None:
+        """Have what arrives at held ports carried to containers, or somewhere else than before.
+
+        `done` of what it raises counts those before, which are carried.
+        """
+        targets = [(name_of(port), target) for port, target in relays]
         with self._lock:
-            self._ask(lambda keeper: keeper.relay(name, target))
-            self._wanted[name] = target
+            for place, some in enumerate(_portions(targets)):
+                with _counting_from(place * AT_ONCE):
+                    self._relay(some)
+
+    def _relay(self, targets: Sequence[tuple[str, Target]]) -> None:
+        """Relay as many ports as one packet may have."""
+        try:
+            self._ask(partial(KeeperClient.relay, targets=dict(targets)))
+        except Superseded:
+            raise
+        except OperationFailed:
+            # Again, one by one, to know which it was: what is relayed already is content.
+            for done, (name, target) in enumerate(targets):
+                with _counting_from(done):
+                    self._ask(partial(KeeperClient.relay, targets={name: target}))
+                self._wanted[name] = target
+        self._wanted.update(targets)
 
     def held(self) -> tuple[HeldPort, ...]:
         """Return the ports that are held; asked of the keeper, who knows better than we after a restart."""
@@ -86,10 +136,9 @@ class Ports(Tending[KeeperClient]):
             old.retire()
             old.close()
             new = KeeperClient.start(self._directory)
-            for name, (descriptor, target) in copies.items():
-                new.put(name, descriptor)
-                if target is not None:
-                    new.relay(name, target)
+            for some in _portions(list(copies.items())):
+                new.put({name: descriptor for name, (descriptor, _) in some})
+                new.relay({name: target for name, (_, target) in some if target is not None})
         finally:
             for descriptor, _ in copies.values():
                 os.close(descriptor)
@@ -109,14 +158,29 @@ class Ports(Tending[KeeperClient]):
 def _hold_again(keeper: KeeperClient, name: str, target: Target | None) -> None:
     port = _port_of(name)
     with bind(port.protocol, port.address, port.port) as bound:
-        keeper.put(name, bound.fileno())
+        keeper.put({name: bound.fileno()})
     if target is not None:
-        keeper.relay(name, target)
+        keeper.relay({name: target})
 
 
-def name_of(protocol: Protocol, address: IPAddress, port: int) -> str:
+def _portions(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield as many at a time as one packet may have."""
+    return (whole[first : first + AT_ONCE] for first in range(0, len(whole), AT_ONCE))
+
+
+@contextlib.contextmanager
+def _counting_from(number: int) -> Iterator[None]:
+    """Let what a failure counts as done begin with those that were done before."""
+    try:
+        yield
+    except OperationFailed as failure:
+        failure.done += number
+        raise
+
+
+def name_of(port: HeldPort) -> str:
     """Return the name under which the keeper has a port."""
-    return f"{_PREFIX}{protocol}/{address}/{port}"
+    return f"{_PREFIX}{port.protocol}/{port.address}/{port.port}"
 
 
 def _port_of(name: str) -> HeldPort:

@@ -16,7 +16,7 @@ from netwright.kernel import keeper as package
 from netwright.kernel.companion import packets
 from netwright.kernel.companion.client import Gone, Superseded
 from netwright.kernel.keeper.client import KeeperClient
-from netwright.kernel.keeper.packets import PAGE
+from netwright.kernel.keeper.packets import AT_ONCE, PAGE
 
 LOG, SOCKET = KeeperClient.KIND.log, KeeperClient.KIND.socket
 
@@ -48,7 +48,7 @@ def ended(pidfd: int) -> bool:
 def put_pipe(keeper: KeeperClient, name: str) -> int:
     """Have the writing end of a pipe held; return the other, which ends when nobody holds the first any more."""
     reading, writing = os.pipe()
-    keeper.put(name, writing)
+    keeper.put({name: writing})
     os.close(writing)
     return reading
 
@@ -65,14 +65,14 @@ def test_what_is_put_is_held_until_it_is_dropped(keeper: KeeperClient) -> None:
     reading = put_pipe(keeper, "a")
     assert is_held(reading)
     assert keeper.held() == {"a": None}
-    keeper.drop("a")
+    keeper.drop(["a"])
     assert not is_held(reading)
     assert keeper.held() == {}
     os.close(reading)
 
 
 def test_dropping_what_is_not_held_is_content(keeper: KeeperClient) -> None:
-    keeper.drop("nothing")
+    keeper.drop(["nothing"])
 
 
 def test_a_name_put_twice_means_the_latter(keeper: KeeperClient) -> None:
@@ -93,7 +93,7 @@ def test_a_copy_is_handed_over_and_the_original_stays(keeper: KeeperClient) -> N
 
 
 def test_what_is_not_held_cannot_be_had_or_relayed(keeper: KeeperClient) -> None:
-    for request in (lambda: keeper.get("a"), lambda: keeper.relay("a", ("127.0.0.1", 1))):
+    for request in (lambda: keeper.get("a"), lambda: keeper.relay({"a": ("127.0.0.1", 1)})):
         with pytest.raises(OperationFailed, match="nothing is held as a") as failure:
             request()
         assert failure.value.errno == errno.ENOENT
@@ -101,18 +101,26 @@ def test_what_is_not_held_cannot_be_had_or_relayed(keeper: KeeperClient) -> None
 
 def test_only_tcp_and_udp_can_be_relayed(keeper: KeeperClient) -> None:
     with socket.socket(socket.AF_UNIX) as held:
-        keeper.put("a", held.fileno())
+        keeper.put({"a": held.fileno()})
     with pytest.raises(OperationFailed) as failure:
-        keeper.relay("a", ("127.0.0.1", 1))
+        keeper.relay({"a": ("127.0.0.1", 1)})
     assert failure.value.errno == errno.EPROTONOSUPPORT
     assert keeper.held() == {"a": None}
+
+
+def test_many_are_put_and_dropped_at_once(keeper: KeeperClient) -> None:
+    with socket.socket(socket.AF_UNIX) as held:
+        keeper.put({f"name/{number}": held.fileno() for number in range(AT_ONCE)})
+    assert len(keeper.held()) == AT_ONCE
+    keeper.drop([f"name/{number}" for number in range(1, AT_ONCE)])
+    assert keeper.held() == {"name/0": None}
 
 
 def test_a_listing_of_any_length_comes_whole(keeper: KeeperClient) -> None:
     count = 2 * PAGE
     with socket.socket(socket.AF_UNIX) as held:
         for number in range(count):
-            keeper.put(f"name/{number}", held.fileno())
+            keeper.put({f"name/{number}": held.fileno()})
     assert keeper.held() == {f"name/{number}": None for number in range(count)}
 
 
@@ -131,7 +139,7 @@ def test_it_ends_when_it_holds_nothing_and_its_engine_is_gone(tmp_path: Path) ->
     client = KeeperClient.start(tmp_path)
     pidfd = os.pidfd_open(client.pid)
     os.close(put_pipe(client, "a"))
-    client.drop("a")
+    client.drop(["a"])
     client.close()
     assert ended(pidfd)
     os.close(pidfd)
@@ -143,7 +151,7 @@ def test_the_last_engine_has_the_word(keeper: KeeperClient, tmp_path: Path) -> N
     assert later is not None
     for _ in range(2):
         with pytest.raises(Superseded, match="another engine has taken over"):
-            keeper.drop("a")
+            keeper.drop(["a"])
     assert later.held() == {}
     later.close()
 
@@ -160,7 +168,7 @@ def test_nobody_is_heard_before_hello(keeper: KeeperClient, tmp_path: Path) -> N
     os.close(reading)
 
 
-@pytest.mark.parametrize("nonsense", ["fly a", "relay a", "list x", "put", " ", "\n"])
+@pytest.mark.parametrize("nonsense", ["fly a", "relay\na", "list x", "put\na", " ", "\n"])
 def test_nonsense_is_refused_and_does_no_harm(keeper: KeeperClient, tmp_path: Path, nonsense: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
         client.connect(str(tmp_path / SOCKET))
@@ -207,7 +215,7 @@ def test_where_no_more_fit_it_says_so_and_holds_what_it_has(tmp_path: Path) -> N
         "count = 0\n"
         "try:\n"
         "    while count < 60:\n"
-        "        keeper.put(f'n{count}', 0)\n"
+        "        keeper.put({f'n{count}': 0})\n"
         "        count += 1\n"
         "except OperationFailed as failure:\n"
         "    print(count, len(keeper.held()), failure.errno, failure)\n"

@@ -13,8 +13,8 @@ import socket
 from collections.abc import Sequence
 
 PACKET = 1 << 16
-ATTACHED = 8
-"""How many descriptors may ride along with one packet."""
+ATTACHED = 250
+"""How many descriptors may ride along with one packet; the kernel's limit is 253 (SCM_MAX_FD)."""
 
 SUPERSEDED = "superseded"
 """What a companion says to an engine whose place another has taken, before it hangs up."""

@@ -1,5 +1,6 @@
 """The engine's end of the keeper."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,22 +16,25 @@ class KeeperClient(Companion):
     KIND = Kind("keeper", Path(__file__).with_name("__main__.py"), "ports held")
     VERSION: ClassVar[int] = packets.VERSION
 
-    def put(self, name: str, descriptor: int) -> None:
-        """Have a descriptor held under a name, in place of what has it."""
-        self._ask(f"put {name}", [descriptor])
+    def put(self, held: Mapping[str, int]) -> None:
+        """Have descriptors held under their names, in place of what has them: `AT_ONCE` at most, all or none."""
+        self._ask("\n".join(("put", *held)), list(held.values()))
 
     def get(self, name: str) -> int:
         """Return a copy of what is held under a name."""
         (descriptor,) = self._ask_for(f"get {name}")
         return descriptor
 
-    def relay(self, name: str, target: Target) -> None:
-        """Have what arrives at a held socket carried to a target."""
-        self._ask(f"relay {name} {target[0]} {target[1]}")
+    def relay(self, targets: Mapping[str, Target]) -> None:
+        """Have what arrives at held sockets carried to their targets: `AT_ONCE` at most.
 
-    def drop(self, name: str) -> None:
-        """Have a descriptor closed; content where none has the name."""
-        self._ask(f"drop {name}")
+        Where one is refused, those before it are carried.
+        """
+        self._ask("\n".join(("relay", *(f"{name} {address} {port}" for name, (address, port) in targets.items()))))
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Have descriptors closed, `AT_ONCE` at most; content where none has a name."""
+        self._ask("\n".join(("drop", *names)))
 
     def held(self) -> dict[str, Target | None]:
         """Return the names of what is held, and what is relayed where."""

@@ -32,10 +32,10 @@ class Keeper:
         self._relays: dict[str, Relay] = {}
         self._ending: list[StreamRelay] = []
         """Relays that accept no more and have connections that have not ended."""
+        self._each: dict[str, Callable[..., None]] = {"relay": self._relay, "drop": self._drop}
+        """What is done for each line of a request."""
         self._verbs: dict[str, Callable[..., Answer]] = {
             "get": self._get,
-            "relay": self._relay,
-            "drop": self._drop,
             "list": self._list,
             "retire": self._retire,
         }
@@ -54,24 +54,30 @@ class Keeper:
             if self._ending:
                 self._ending = [relay for relay in self._ending if relay.connections]
 
-    def _answer(self, words: list[str], _: str, descriptors: list[int]) -> Answer:
+    def _answer(self, words: list[str], body: str, descriptors: list[int]) -> Answer:
         """Do what a request says. Raises OSError where the machine refuses, else what wrong words lead to."""
         verb, *arguments = words
+        lines = body.split("\n") if body else []
         if verb == "put":
-            return self._put(*arguments, descriptors=descriptors)
-        if verb not in self._verbs:
+            self._put(lines, descriptors)
+        elif verb in self._each:
+            for line in lines:
+                self._each[verb](*line.split(" "))
+        elif verb in self._verbs:
+            return self._verbs[verb](*arguments)
+        else:
             raise OSError(errno.ENOSYS, f"unknown verb {verb!r}")
-        return self._verbs[verb](*arguments)
+        return "ok", ()
 
-    def _put(self, name: str, *, descriptors: list[int]) -> Answer:
-        if not descriptors:
-            # The kernel leaves a descriptor out where the receiver has no number for it.
+    def _put(self, names: list[str], descriptors: list[int]) -> None:
+        if len(descriptors) < len(names):
+            # The kernel leaves descriptors out where the receiver has no numbers for them.
             raise OSError(
                 errno.EMFILE, f"the keeper has no room: it may have {self._limit} descriptors open (ulimit -n)"
             )
-        self._drop(name)
-        self._held[name] = descriptors.pop()
-        return "ok", ()
+        for name in names:
+            self._drop(name)
+            self._held[name] = descriptors.pop(0)
 
     def _get(self, name: str) -> Answer:
         return "ok", [self._find(name)]
@@ -81,18 +87,17 @@ class Keeper:
             raise OSError(errno.ENOENT, f"nothing is held as {name}")
         return self._held[name]
 
-    def _relay(self, name: str, address: str, port: str) -> Answer:
+    def _relay(self, name: str, address: str, port: str) -> None:
         descriptor, target = self._find(name), (address, int(port))
         if name in self._relays:
             self._relays[name].retarget(target)
-            return "ok", ()
+            return
         held = socket.socket(fileno=descriptor)
         try:
             self._relays[name] = self._begin(held, target)
         except OSError:
             held.detach()
             raise
-        return "ok", ()
 
     def _begin(self, held: socket.socket, target: Target) -> Relay:
         if (held.type, held.proto) == (socket.SOCK_STREAM, socket.IPPROTO_TCP):
@@ -101,13 +106,12 @@ class Keeper:
             return DatagramRelay(self._loop, self._buffer, held, target)
         raise OSError(errno.EPROTONOSUPPORT, "only TCP and UDP can be relayed")
 
-    def _drop(self, name: str) -> Answer:
+    def _drop(self, name: str) -> None:
         if name in self._relays:
             self._relays.pop(name).end()
         if name in self._held:
             # At once, not at the end of the turn: who is answered may bind to the port.
             os.close(self._held.pop(name))
-        return "ok", ()
 
     def _list(self, first: str) -> Answer:
         lines = ["ok"]
