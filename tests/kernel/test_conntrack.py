@@ -57,6 +57,21 @@ def test_an_address_limits_what_is_forgotten() -> None:
     assert forget(UDP, None, 80) == 1
 
 
+def test_without_a_port_all_flows_to_an_address_are_forgotten() -> None:
+    send(80, "127.0.0.1", SECOND, "::1")
+    send(81, SECOND, "::1")
+    assert forget(UDP, ip_address(SECOND), None) == 2
+    assert forget(UDP, ip_address("::1"), None) == 2
+    assert forget(UDP, None, 80) == 1
+
+
+def test_flows_are_forgotten_by_their_source_too() -> None:
+    send(80, "127.0.0.1", "::1", count=3)
+    for address, port, found in (("127.0.0.1", 20000, 1), ("::1", 20000, 1), ("127.0.0.1", None, 2), ("::1", 80, 0)):
+        assert forget(UDP, ip_address(address), port, sent=True) == found
+    assert forget(UDP, None, 80) == 2
+
+
 def test_other_protocols_keep_their_flows() -> None:
     send(80, "127.0.0.1")
     with socket.create_server(("127.0.0.1", 80)), socket.create_connection(("127.0.0.1", 80)):

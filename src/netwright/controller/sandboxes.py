@@ -266,7 +266,8 @@ class Sandboxes:
         linked = self._with.firewall.links.of(row, attachments)
         rules = firewall.change(add=change.add, remove=[*change.remove, *linked])
         silences = self._with.neighbours.silences(attachments)
-        ops = [*change.names.first, *silences, *links, *rules, *last, *change.flows, *change.released]
+        flows = [*change.flows, *change.abandoned]
+        ops = [*change.names.first, *silences, *links, *rules, *last, *flows, *change.released]
         return await carry_out_all(self._with.host, ops)
 
     def _detach(self, item: Attachment) -> Sequence[Op]:
@@ -362,7 +363,7 @@ class Sandboxes:
                 words = "to network" if row.open else "to the network"
                 raise PlainRefusal(f"container {row.owner} is not connected {words} {left.name}")
             change = await self._reshape(row, before, [item for item in before if item is not leaving])
-            await to_the_end(self._leave(row, leaving, [*change.detached, *change.released]))
+            await to_the_end(self._leave(row, leaving, [*change.detached, *change.abandoned, *change.released]))
 
     async def _leave(self, row: Sandbox, leaving: Attachment, leftovers: Sequence[Op]) -> None:
         """Remove what is left over of an endpoint whose row is gone."""

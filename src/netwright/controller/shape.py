@@ -5,15 +5,16 @@ from nothing to a shape, closing from a shape to nothing, connecting, disconnect
 they are all this one pure function, so what one of them makes the others know how to take away.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netwright.controller import gateways
 from netwright.controller import names as naming
 from netwright.controller.api import Attachment
 from netwright.drivers.api import Driver
-from netwright.firewall.intent import Intent
+from netwright.firewall.intent import EndpointIntent, Intent
 from netwright.host.ops import AnnounceAddress, ForgetFlows, Op, RelayPort, ReleasePort, SetSysctl
+from netwright.model.addressing import IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Sandbox
 from netwright.model.ports import PortBinding, Protocol
@@ -27,8 +28,8 @@ class Change:
     `add` and `remove` are all intents of the endpoints that differ: what both want the backend leaves alone, since two
     intents of one endpoint may want one and the same rule. No two endpoints do.
 
-    `detached` and `released` are what is left over of the old shape. They come last, because they cannot be taken back:
-    when they are done the new shape stands.
+    `detached`, `abandoned` and `released` are what is left over of the old shape. They come last, because they cannot
+    be taken back: when they are done the new shape stands.
     """
 
     add: tuple[Intent, ...] = ()
@@ -37,6 +38,7 @@ class Change:
     ports: tuple[Op, ...] = ()
     flows: tuple[Op, ...] = ()
     detached: tuple[Op, ...] = ()
+    abandoned: tuple[Op, ...] = ()
     released: tuple[Op, ...] = ()
     names: naming.NameChange = field(default_factory=naming.NameChange)
 
@@ -61,9 +63,10 @@ def difference(
     drivers = means.drivers
     old = {item.endpoint.id: item for item in before}
     new = {item.endpoint.id: item for item in after}
+    add, remove = _intents(drivers, _differing(after, old)), _intents(drivers, _differing(before, new))
     return Change(
-        add=_intents(drivers, _differing(after, old)),
-        remove=_intents(drivers, _differing(before, new)),
+        add=add,
+        remove=remove,
         links=_announced_last(
             [
                 *_attached(drivers, old, new, netns),
@@ -71,7 +74,8 @@ def difference(
             ]
         ),
         ports=tuple(_relays(means.relays, before, after)),
-        flows=tuple(_changed_flows(before, after)),
+        flows=(*_changed_flows(before, after), *_closed_flows(before, after)),
+        abandoned=tuple(_abandoned_flows(before, after, remove)),
         detached=tuple(_detached(drivers, old, new, netns)),
         released=tuple(_released(before, after)),
         names=naming.difference(before, after, netns, means.names()),
@@ -164,15 +168,83 @@ def _released(before: Sequence[Attachment], after: Sequence[Attachment]) -> list
 def _changed_flows(before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
     """Return what makes senders of datagrams notice that a port leads elsewhere, or nowhere."""
     old, new = _bindings(before), _bindings(after)
+    left = {item.endpoint.id for item in after}
     return [
-        ForgetFlows(
-            protocol=Protocol.UDP,
-            address=None if binding.host_ip.is_unspecified else binding.host_ip,
-            port=binding.host_port,
-        )
+        op
         for binding in {**old, **new}
         if binding.port.protocol is Protocol.UDP and old.get(binding) != new.get(binding)
+        for op in (
+            ForgetFlows(
+                protocol=Protocol.UDP,
+                address=None if binding.host_ip.is_unspecified else binding.host_ip,
+                port=binding.host_port,
+            ),
+            *(_answers(old[binding], binding) if binding in old and old[binding].id in left else ()),
+        )
     ]
+
+
+def _closed_flows(before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
+    """Return what shuts out senders of datagrams to ports that are no more open at endpoints' own addresses.
+
+    A flow that stands is let through whatever is open.
+    """
+    kept = {(item.endpoint.id, binding.port) for item in after for binding in _opened_directly(item)}
+    return [
+        op
+        for item in before
+        for binding in _opened_directly(item)
+        if (item.endpoint.id, binding.port) not in kept
+        for op in (
+            *(
+                ForgetFlows(protocol=Protocol.UDP, address=own, port=binding.port.number)
+                for own in _addresses(item.endpoint)
+                if own.version == binding.host_ip.version
+            ),
+            *_answers(item.endpoint, binding),
+        )
+    ]
+
+
+def _opened_directly(item: Attachment) -> Iterator[PortBinding]:
+    """Yield the ports for datagrams that are opened at an endpoint's own address."""
+    return (b for b in item.endpoint.bindings if not b.host_port and b.port.protocol is Protocol.UDP)
+
+
+def _answers(endpoint: Endpoint, binding: PortBinding) -> list[Op]:
+    """Return what forgets the flows that answers out of a port have begun."""
+    return [
+        ForgetFlows(protocol=Protocol.UDP, address=own, port=binding.port.number, sent=True)
+        for own in _addresses(endpoint)
+    ]
+
+
+def _abandoned_flows(
+    before: Sequence[Attachment], after: Sequence[Attachment], old: Sequence[Intent]
+) -> list[ForgetFlows]:
+    """Return what forgets the flows of endpoints that are gone, once nothing can come from them any more.
+
+    The next endpoint that has the address would get what belongs to them: what strangers send to it where they may, and
+    what senders that never pause go on to send to a port for datagrams.
+    """
+    left = {address for item in after for address in _addresses(item.endpoint)}
+    direct = [one.address for one in old if isinstance(one, EndpointIntent) and one.is_reached_directly]
+    answering = [
+        address
+        for item in before
+        if any(binding.port.protocol is Protocol.UDP for binding in item.endpoint.bindings)
+        for address in _addresses(item.endpoint)
+    ]
+    senders = dict.fromkeys((*direct, *answering))
+    return [
+        ForgetFlows(protocol=Protocol.UDP, address=address, port=None, sent=sent)
+        for address, sent in (*((one, False) for one in direct), *((one, True) for one in senders))
+        if address not in left
+    ]
+
+
+def _addresses(endpoint: Endpoint) -> list[IPAddress]:
+    return [interface.ip for interface in (endpoint.ipv4, endpoint.ipv6) if interface is not None]
 
 
 def sysctl_ops(row: Sandbox, netns: str) -> list[Op]:

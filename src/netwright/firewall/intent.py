@@ -73,6 +73,11 @@ class EndpointIntent:
         """The IP version, 4 or 6."""
         return self.address.version
 
+    @property
+    def is_reached_directly(self) -> bool:
+        """Whether packets from outside may be addressed to it."""
+        return not self.internal and (self.direct or bool(self.trusted) or self.mode is not GatewayMode.NAT)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortIntent:

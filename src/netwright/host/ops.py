@@ -327,14 +327,17 @@ class ForgetFlows(Op):
     """Delete the connection tracking entries whose original destination is this address and port.
 
     Needed whenever the meaning of a published port changes: a UDP sender that never pauses would keep its old
-    translation for ever. `address` None stands for any.
+    translation for ever. `address` None stands for any of this host, `port` None for all ports of an address. With
+    `sent` those whose original source it is: an answer that was on its way has made a flow of its own, the other way
+    round, and what the sender goes on to send belongs to that.
     """
 
     repeatable: ClassVar[bool] = True
 
     protocol: Protocol
     address: IPAddress | None
-    port: int
+    port: int | None
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,10 +27,9 @@ from netwright.model.ports import Protocol
 _CT_GET, _CT_DELETE = (1 << 8) | 1, (1 << 8) | 2
 _TUPLE_ORIG, _ID, _ZONE, _FILTER = 1, 12, 18, 25
 _TUPLE_IP, _TUPLE_PROTO = 1, 2
-_V4_DST, _V6_DST = 2, 4
-_PROTO_NUM, _PROTO_DST_PORT = 1, 3
+_PROTO_NUM = 1
 _FILTER_ORIG, _FILTER_REPLY = 1, 2
-_BY_ADDRESS, _BY_PROTOCOL, _BY_PORT = 1 << 1, 1 << 3, 1 << 5
+_BY_PROTOCOL = 1 << 3
 
 _FAMILY_HEADER = 4
 _BATCH = 256
@@ -43,36 +42,55 @@ _ABSENT = frozenset({errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EINVAL})
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """What an entry's first packet was sent to, before any translation; `address` None stands for any."""
+class _End:
+    """The numbers under which an end of a flow's first packet is written down, and filtered by."""
 
+    ipv4: int
+    ipv6: int
+    port: int
+    by_address: int
+    by_port: int
+
+
+_SOURCE = _End(ipv4=1, ipv6=3, port=2, by_address=1 << 0, by_port=1 << 4)
+_DESTINATION = _End(ipv4=2, ipv6=4, port=3, by_address=1 << 1, by_port=1 << 5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An end of a flow's first packet, before any translation; None stands for any address or port."""
+
+    end: _End
     protocol: Protocol
     version: int
     address: IPAddress | None
-    port: int
+    port: int | None
 
 
-def forget(protocol: Protocol, address: IPAddress | None, port: int) -> int:
+def forget(protocol: Protocol, address: IPAddress | None, port: int | None, *, sent: bool = False) -> int:
     """Delete the entries whose original destination is this port, at an address or (None) at any address of this host.
 
-    A container's flows to the same port of somebody else (53!) are none of these. Returns how many there were. Raises
+    Without a port those to all ports of an address; with `sent` those whose original source it is instead. A
+    container's flows to the same port of somebody else (53!) are none of these. Returns how many there were. Raises
     OperationFailed; content where there is no connection tracking.
     """
+    end = _SOURCE if sent else _DESTINATION
     versions = (4, 6) if address is None else (address.version,)
     try:
         with NetlinkSocket(NETLINK_NETFILTER) as netlink:
-            return sum(_forget(netlink, Destination(protocol, version, address, port)) for version in versions)
+            return sum(_forget(netlink, _Place(end, protocol, version, address, port)) for version in versions)
     except OSError as error:
         if error.errno in _ABSENT:
             return 0
-        raise OperationFailed(f"forgetting flows to port {port}: {error.strerror}", errno=error.errno) from error
+        where = address if port is None else f"port {port}"
+        raise OperationFailed(f"forgetting flows to {where}: {error.strerror}", errno=error.errno) from error
 
 
-def _forget(netlink: NetlinkSocket, destination: Destination) -> int:
-    family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
+def _forget(netlink: NetlinkSocket, place: _Place) -> int:
+    family = socket.AF_INET if place.version == 4 else socket.AF_INET6
     header = struct.pack("=BBH", family, 0, 0)
-    listing = netlink.dump(message(_CT_GET, NLM_F_DUMP, header + _wanted(destination)))
-    found = [entry for _, body in listing if _is_for(entry := attributes(body, _FAMILY_HEADER), destination)]
+    listing = netlink.dump(message(_CT_GET, NLM_F_DUMP, header + _wanted(place)))
+    found = [entry for _, body in listing if _is_there(entry := attributes(body, _FAMILY_HEADER), place)]
     for first in range(0, len(found), _BATCH):
         deletions = [_deletion(header, entry) for entry in found[first : first + _BATCH]]
         # An entry may end by itself in between.
@@ -80,37 +98,34 @@ def _forget(netlink: NetlinkSocket, destination: Destination) -> int:
     return len(found)
 
 
-def _wanted(destination: Destination) -> bytes:
-    """Return the attributes that limit a listing to a destination.
+def _wanted(place: _Place) -> bytes:
+    """Return the attributes that limit a listing to an end.
 
     Not to an IPv6 address: asked for one, the kernel (up to 6.18 at least) lists all the others.
     """
-    flags = _BY_PROTOCOL | _BY_PORT
-    where = b""
-    if destination.address is not None and destination.version == 4:
-        flags |= _BY_ADDRESS
-        where = nested(_TUPLE_IP, attribute(_V4_DST, destination.address.packed))
-    transport = nested(
-        _TUPLE_PROTO,
-        octet(_PROTO_NUM, _NUMBERS[destination.protocol]),
-        attribute(_PROTO_DST_PORT, struct.pack("!H", destination.port)),
-    )
+    flags = _BY_PROTOCOL
+    where = number = b""
+    if place.port is not None:
+        flags |= place.end.by_port
+        number = attribute(place.end.port, struct.pack("!H", place.port))
+    if place.address is not None and place.version == 4:
+        flags |= place.end.by_address
+        where = nested(_TUPLE_IP, attribute(place.end.ipv4, place.address.packed))
+    transport = nested(_TUPLE_PROTO, octet(_PROTO_NUM, _NUMBERS[place.protocol]), number)
     by = nested(_FILTER, attribute(_FILTER_ORIG, struct.pack("=I", flags)), attribute(_FILTER_REPLY, bytes(4)))
     return nested(_TUPLE_ORIG, where, transport) + by
 
 
-def _is_for(entry: Mapping[int, bytes], destination: Destination) -> bool:
+def _is_there(entry: Mapping[int, bytes], place: _Place) -> bool:
     """Tell whether an entry is one of those asked for: kernels that cannot filter a listing list everything."""
     original = attributes(entry[_TUPLE_ORIG])
     transport = attributes(original[_TUPLE_PROTO])
-    if transport[_PROTO_NUM][0] != _NUMBERS[destination.protocol]:
+    if transport[_PROTO_NUM][0] != _NUMBERS[place.protocol]:
         return False
-    if int.from_bytes(transport[_PROTO_DST_PORT], "big") != destination.port:
+    if place.port not in {None, int.from_bytes(transport[place.end.port], "big")}:
         return False
-    sent_to = attributes(original[_TUPLE_IP])[_V4_DST if destination.version == 4 else _V6_DST]
-    if destination.address is None:
-        return _is_ours(sent_to)
-    return sent_to == destination.address.packed
+    address = attributes(original[_TUPLE_IP])[place.end.ipv4 if place.version == 4 else place.end.ipv6]
+    return _is_ours(address) if place.address is None else address == place.address.packed
 
 
 def _is_ours(packed: bytes) -> bool:

@@ -261,8 +261,8 @@ def _held(op: ops.HoldPort | ops.ReleasePort | ops.RelayPort) -> queries.HeldPor
 
 
 def _forget_flows(_: Batch, op: ops.ForgetFlows) -> None:
-    count = conntrack.forget(op.protocol, op.address, op.port)
-    log.debug("%d flows to %s port %d are forgotten", count, op.protocol, op.port)
+    count = conntrack.forget(op.protocol, op.address, op.port, sent=op.sent)
+    log.debug("%d are forgotten: %s", count, op)
 
 
 def runs(batch: Sequence[ops.Op]) -> Iterator[Sequence[ops.Op]]:
