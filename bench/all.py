@@ -14,6 +14,7 @@ import dns
 import healing
 import ipam
 import networks
+import proxy
 import publish
 from figures import exit_code, show
 
@@ -25,7 +26,7 @@ def main() -> int:
     print(" (busy: trust ratios, not milliseconds)" if load > 0.5 else "")
     found = [*ipam.measure(10_000, 1), *attach.measure(8), *compare.measure(15)]
     found += [*healing.measure(200, 1000, 5)]
-    found += [*networks.measure(25), *commandline.measure(20), *publish.measure(10)]
+    found += [*networks.measure(25), *commandline.measure(20), *publish.measure(10), *proxy.measure(10)]
     found += [*crowd.measure(200, 20_000, 20)]
     names = dns.measure(5, 2)
     show("names", names)

@@ -1,6 +1,6 @@
 """The part of `bench/publish.py` that runs in namespaces of its own: an engine with many ports published, or few.
 
-    publish_inside.py PRESENT
+    publish_inside.py BACKEND PRESENT
 
 It says `{}` when it is ready. Each line on its input asks for a round, and each round answers with a line of JSON:
 `publish` and `unpublish` are milliseconds, `connections` how many TCP connections a second a neighbour makes.
@@ -128,13 +128,18 @@ def _server(namespace: str) -> Iterator[None]:
             server.kill()
 
 
-async def serve(present: int) -> None:
+async def serve(backend: str, present: int) -> None:
     """Answer rounds until the input ends."""
     with tempfile.TemporaryDirectory(prefix="bench-publish-") as folder:
-        async with running_engine(Path(folder), "nftables") as engine:
+        async with running_engine(Path(folder), backend) as engine:
+            parts = [(first, min(EACH, present - first)) for first in range(1, present, EACH)]
+            middle = len(parts) // 2
+            for first, count in parts[:middle]:
+                await _sandbox(engine, f"other{first}", ports(FIRST + first, count))
+            # Where rules are asked one after the other, the one that is measured is in the middle.
             web = await _sandbox(engine, "web", ports(SERVED, 1))
-            for first in range(1, present, EACH):
-                await _sandbox(engine, f"other{first}", ports(FIRST + first, min(EACH, present - first)))
+            for first, count in parts[middle:]:
+                await _sandbox(engine, f"other{first}", ports(FIRST + first, count))
             neighbour = f"{folder}/neighbour"
             _neighbour(neighbour)
             with _server(engine.sandboxes.path(web)):
@@ -146,4 +151,4 @@ async def serve(present: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))

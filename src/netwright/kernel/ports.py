@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -180,7 +180,11 @@ def _counting_from(number: int) -> Iterator[None]:
 
 def name_of(port: HeldPort) -> str:
     """Return the name under which the keeper has a port."""
-    return f"{_PREFIX}{port.protocol}/{port.address}/{port.port}"
+    return f"{_PREFIX}{port.protocol}/{_text(port.address)}/{port.port}"
+
+
+_text = lru_cache(maxsize=1024)(str)
+"""An address as it is written: a range has thousands of ports at one."""
 
 
 def _port_of(name: str) -> HeldPort:
@@ -192,21 +196,25 @@ def bind(protocol: Protocol, address: IPAddress, port: int) -> socket.socket:
     """Return a socket that has a port to itself. Raises OperationFailed."""
     kind, number = _KINDS[protocol]
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    where = f"[{address}]:{port}/{protocol}" if address.version == 6 else f"{address}:{port}/{protocol}"
     try:
         bound = socket.socket(family, kind | socket.SOCK_CLOEXEC, number)
     except OSError as error:
+        where = _shown(protocol, address, port)
         raise OperationFailed(f"this kernel has no {protocol} to hold {where} with", errno=error.errno) from error
     try:
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        _BINDINGS[protocol](bound, (str(address), port))
+        _BINDINGS[protocol](bound, (_text(address), port))
     except OSError as error:
         bound.close()
-        raise OperationFailed(
-            f"failed to bind host port {where}: {(error.strerror or str(error)).lower()}", errno=error.errno
-        ) from error
+        why = (error.strerror or str(error)).lower()
+        where = _shown(protocol, address, port)
+        raise OperationFailed(f"failed to bind host port {where}: {why}", errno=error.errno) from error
     return bound
+
+
+def _shown(protocol: Protocol, address: IPAddress, port: int) -> str:
+    return f"[{address}]:{port}/{protocol}" if address.version == 6 else f"{address}:{port}/{protocol}"
 
 
 def _bind_stream(bound: socket.socket, place: tuple[str, int]) -> None:
