@@ -42,6 +42,7 @@ from netwright.insight.explain import Explain
 from netwright.ipam.default_bridge import DefaultBridgeAddresses
 from netwright.ipam.subnets import Source, sources_with
 from netwright.kernel.firewalld import DBusFirewalld
+from netwright.kernel.legacy_feed import LegacyFeed
 from netwright.kernel.linux import LinuxHost
 from netwright.kernel.resolved import DBusResolved
 from netwright.kernel.ruleset_feed import RulesetFeed
@@ -92,16 +93,17 @@ async def build(config: Config) -> "Engine":
         config,
         identity,
         Parts(
-            host,
-            StackFeed(),
-            RulesetFeed(host.own_processes),
-            firewalld,
-            resolved,
-            store,
-            bus,
-            metrics,
-            network,
-            services,
+            host=host,
+            stack_feed=StackFeed(),
+            ruleset_feed=RulesetFeed(host.own_processes),
+            legacy_feed=LegacyFeed(),
+            firewalld=firewalld,
+            resolved=resolved,
+            store=store,
+            bus=bus,
+            metrics=metrics,
+            network=network,
+            services=services,
         ),
     )
 
@@ -206,6 +208,7 @@ class Parts:
     host: LinuxHost
     stack_feed: StackFeed
     ruleset_feed: RulesetFeed
+    legacy_feed: LegacyFeed
     firewalld: DBusFirewalld
     resolved: DBusResolved
     store: SqliteStore
@@ -234,6 +237,7 @@ class Engine:
         self._with.stack_feed.start(self._with.network.hear)
         self._with.network.foreign.follow()
         self._with.ruleset_feed.start(self._with.network.hear)
+        self._with.legacy_feed.start(self._with.network.hear)
         await self._with.network.overlaps.look()
         await self._with.network.zones.start()
         self._with.network.link_dns.start()
@@ -252,6 +256,7 @@ class Engine:
             await self._with.services.containers.close()
         self._with.stack_feed.close()
         self._with.ruleset_feed.close()
+        self._with.legacy_feed.close()
         self._with.network.close()
         self._with.firewalld.close()
         self._with.resolved.close()

@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from machine import HOST4, HOST_PYTHON, Engine, docker_clients
+from machine import HOST4, HOST_PYTHON, Engine, Machine, docker_clients
 
 IMAGE = "busybox:latest"
 
@@ -148,3 +150,39 @@ def test_links_addresses_and_switches_are_put_back(engine: Engine, repairs: Repa
     assert fetched(engine) == "hello\n"
     assert address(engine) == before
     assert "default via 172.17.0.1" in engine.docker("exec", "web", "ip", "route").stdout
+
+
+class LegacyEngine(Engine):
+    """The daemon on a machine whose iptables is iptables-legacy."""
+
+    def command(self) -> list[str]:
+        """Return the daemon's command line, with the old programs first on its path."""
+        programs = self.folder / "programs"
+        programs.mkdir(exist_ok=True)
+        for name in (f"{program}{verb}" for program in ("iptables", "ip6tables") for verb in ("", "-restore", "-save")):
+            if not (programs / name).is_symlink():
+                (programs / name).symlink_to("/usr/sbin/xtables-legacy-multi")
+        return ["env", f"PATH={programs}:{os.environ['PATH']}", *super().command()]
+
+
+@pytest.mark.parametrize(("backend", "told"), [("nftables", "ip filter"), ("iptables", "ip nat")])
+def test_what_is_flushed_in_iptables_legacy_is_back_too(
+    machine: Machine, tmp_path: Path, image_tar: Path, backend: str, told: str
+) -> None:
+    engine = LegacyEngine(machine, tmp_path, f"--firewall-backend={backend}")
+    try:
+        engine.start()
+        engine.docker("import", str(image_tar), IMAGE)
+        engine.docker("run", "-d", "--name", "web", "-p", "8080:80", IMAGE, "httpd", "-f", "-h", "/www")
+        assert fetched(engine) == "hello\n"
+        with contextlib.closing(Repairs(engine)) as repairs:
+            machine.host.run("iptables-legacy", "-t", "nat", "-F")
+            machine.host.run("iptables-legacy", "-F", "FORWARD")
+            put_back = repairs.next()
+            while told not in put_back:
+                put_back = repairs.next()
+        assert fetched(engine) == "hello\n"
+        assert "DOCKER-USER" in machine.host.run("iptables-legacy", "-S", "FORWARD").stdout.splitlines()[1]
+        assert engine.netwright("firewall", "check").returncode == 0
+    finally:
+        engine.close()
