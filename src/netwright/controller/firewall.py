@@ -16,7 +16,7 @@ from netwright.errors import SystemFailure
 from netwright.firewall import comparison, forward_guard
 from netwright.firewall.api import Backend, Damage, Listings
 from netwright.firewall.comparison import Difference
-from netwright.firewall.intent import Intent, LanIntent, SourceSetIntent
+from netwright.firewall.intent import Intent, LanIntent, SourceSetIntent, StrangersIntent
 from netwright.firewall.shared_chains import table_of
 from netwright.host import queries
 from netwright.host.elements import Item, Name, SetChange, Verb
@@ -38,8 +38,8 @@ class Firewall:
         self._lock = SharedLock()
         self._idle: list[Op] = []
         self._tidying = Afterwards(self._tidy, "the firewall has more in it than is needed")
-        self.lan: tuple[LanIntent, ...] = ()
-        """The networks that this host is directly on, as the firewall knows them."""
+        self.lan: tuple[LanIntent | StrangersIntent, ...] = ()
+        """What is around, as the firewall knows it: networks that this host is directly on, and bridges of others."""
 
     def use(self, backend: Backend) -> None:
         """Render through another backend from the next installation on."""
@@ -65,8 +65,8 @@ class Firewall:
         """The nftables tables that are ours, as `family name`."""
         return self._backend.tables
 
-    async def follow(self, lan: tuple[LanIntent, ...]) -> None:
-        """Let the host be directly on other networks."""
+    async def follow(self, lan: tuple[LanIntent | StrangersIntent, ...]) -> None:
+        """Let other things be around: networks that the host is directly on, bridges of others."""
         if lan == self.lan:
             return
         async with self._lock.alone():

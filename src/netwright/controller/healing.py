@@ -2,8 +2,9 @@
 
 The machine tells of changes (`host.notices`). What is told is only a hint: whether anything of ours is amiss is looked
 at, and put back under the locks of what is concerned, so that a change of our own that is half done is never taken for
-damage. One repair a second at most: a program that changes things all the time meets us once a second and does not make
-us spin. Once a minute everything is looked at, for what no notice tells.
+damage. One repair a second at most, and looks that find nothing come ever more seldom while notices go on: a program
+that changes things all the time meets us once or twice a second and does not make us spin. Once a minute everything is
+looked at, for what no notice tells.
 """
 
 import asyncio
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 SETTLE = 0.05
 """Seconds from a notice to the look: a change of our own that is under way is over by then, and bursts are one."""
+SELDOM = 0.6
+"""Seconds from one look to the next while there are notices all the time and nothing is amiss."""
 SPACING = 1.0
 """Seconds from one repair to the next."""
 ROUND = 60.0
@@ -65,6 +68,8 @@ class Healing:
         self._work: asyncio.Task[None] | None = None
         self._rounds: asyncio.Task[None] | None = None
         self._last = 0.0
+        self._looked = 0.0
+        self._pause = SETTLE
 
     def start(self) -> None:
         """Look at everything once a minute from now on."""
@@ -107,14 +112,18 @@ class Healing:
 
     async def _until_quiet(self) -> None:
         loop = asyncio.get_running_loop()
+        if loop.time() - self._looked > SPACING:
+            self._pause = SETTLE
         while self._places or self._links or self._forwarding or self._everything:
-            await asyncio.sleep(max(SETTLE, self._last + SPACING - loop.time()))
+            await asyncio.sleep(max(self._pause, self._last + SPACING - loop.time()))
+            self._pause = min(2 * self._pause, SELDOM)
             try:
                 if await self._repair():
                     self._last = loop.time()
             except NetwrightError as error:
                 self._last = loop.time()
                 log.error("what others have changed cannot be put back: %s", error)
+            self._looked = loop.time()
 
     async def _go_round(self) -> None:
         while True:

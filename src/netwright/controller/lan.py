@@ -1,7 +1,8 @@
 """Which networks this host is directly on, for published ports that only neighbours may use (`lan` in `Sources`).
 
 Routes without a router say it, but for those through our own bridges. They come and go with interfaces; the firewall
-follows what the kernel tells of them.
+follows what the kernel tells of them. The same news tells of bridges of others, which a host that we have made a router
+of has to leave alone.
 """
 
 from collections.abc import Iterable
@@ -10,10 +11,10 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from netwright.controller.afterwards import Afterwards
 from netwright.controller.firewall import Firewall
 from netwright.controller.own_links import OwnLinks
-from netwright.firewall.intent import LanIntent
+from netwright.firewall.intent import LanIntent, StrangersIntent
 from netwright.host.notices import LinkDown, Notice, NoticesMissed, RouteAppeared, RouteVanished
 from netwright.host.protocol import Host
-from netwright.host.queries import Route, Routes
+from netwright.host.queries import Link, Links, Route, Routes
 
 WIDEST = 8
 """A shorter prefix is no neighbourhood: a VPN's halves of the Internet are routes without a router, too."""
@@ -52,9 +53,17 @@ class Lan:
         """Look again, and have the firewall know what has changed."""
         await self._firewall.follow(await self._look())
 
-    async def _look(self) -> tuple[LanIntent, ...]:
+    async def _look(self) -> tuple[LanIntent | StrangersIntent, ...]:
         own = self._links.of_networks()
-        return lan_of(await self._host.ask(Routes(but_through=own)), own)
+        near = lan_of(await self._host.ask(Routes(but_through=own)), own)
+        return (*near, *strangers_of(await self._host.ask(Links()), own))
+
+
+def strangers_of(links: Iterable[Link], own: Iterable[str]) -> tuple[StrangersIntent, ...]:
+    """Return the bridges among links that are not ours, the same for each family."""
+    ours = frozenset(own)
+    bridges = tuple(sorted(link.name for link in links if link.kind == "bridge" and link.name not in ours))
+    return tuple(StrangersIntent(version=version, bridges=bridges) for version in (4, 6))
 
 
 def lan_of(routes: Iterable[Route], own: Iterable[str]) -> tuple[LanIntent, ...]:

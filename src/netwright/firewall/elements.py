@@ -16,6 +16,7 @@ from netwright.firewall.intent import (
     PortIntent,
     SourceSetIntent,
     SourcesIntent,
+    StrangersIntent,
 )
 from netwright.firewall.sources import members_of, source_elements
 from netwright.host.elements import Name, Octets, Part, PortNumber, Ports, SetChange, Verb
@@ -111,6 +112,8 @@ def _elements(intent: Intent) -> Iterable[Element]:
             return [element("inet", f"lan{version}", network) for network in networks]
         case SourceSetIntent(name=name, version=version, networks=networks):
             return [element("inet", members_of(name, version), network) for network in networks]
+        case StrangersIntent(bridges=bridges):
+            return [element("guard", forward_guard.SAME, Name(name), Name(name)) for name in bridges]
         case PortIntent() | SourcesIntent():  # many of these are rendered together
             return ()
 

@@ -11,6 +11,11 @@ from netwright.firewall.api import FirewallSettings
 TABLE = "netwright"
 BRIDGES = "bridges"
 """The set of interface names in it."""
+SAME = "same"
+"""The set of pairs of one bridge of others and itself: with br_netfilter what stays inside of one is seen as forwarded.
+
+On a machine that was no router before us its guests would lose each other, and the wire that they share with it.
+"""
 
 
 def commands(settings: FirewallSettings) -> list[str]:
@@ -28,6 +33,7 @@ def opened() -> list[str]:
     return [
         f"add table inet {TABLE}",
         f"add set inet {TABLE} {BRIDGES} {{ type ifname; }}",
+        f"add set inet {TABLE} {SAME} {{ type ifname . ifname; }}",
     ]
 
 
@@ -38,7 +44,7 @@ def chain(version: int) -> str:
 
 def _rule(version: int) -> list[str]:
     where = f"inet {TABLE} {chain(version)}"
-    strangers = f"meta nfproto ipv{version} iifname != @bridges oifname != @bridges"
+    strangers = f"meta nfproto ipv{version} iifname != @bridges oifname != @bridges iifname . oifname != @same"
     return [
         f"add chain {where} {{ type filter hook forward priority 0; policy accept; }}",
         f"flush chain {where}",

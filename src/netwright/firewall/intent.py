@@ -181,4 +181,26 @@ class SourceSetIntent:
         return ""
 
 
-Intent = NetworkIntent | EndpointIntent | PortIntent | LinkIntent | SourcesIntent | LanIntent | SourceSetIntent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrangersIntent:
+    """Which bridges of others there are: what stays inside of one is no business of ours, even if rules see it."""
+
+    version: int
+    bridges: tuple[str, ...]
+
+    @property
+    def bridge(self) -> str:
+        """No bridge of ours."""
+        return ""
+
+
+Intent = (
+    NetworkIntent
+    | EndpointIntent
+    | PortIntent
+    | LinkIntent
+    | SourcesIntent
+    | LanIntent
+    | SourceSetIntent
+    | StrangersIntent
+)

@@ -14,6 +14,7 @@ from netwright.firewall.intent import (
     PortIntent,
     SourceSetIntent,
     SourcesIntent,
+    StrangersIntent,
 )
 from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress, IPNetwork
 from netwright.model.ports import Protocol
@@ -60,6 +61,8 @@ class Policy:
                 self.links.add((intent.parent, intent.child, intent.protocol, intent.port))
             case LanIntent():
                 self.lan.extend(intent.networks)
+            case StrangersIntent():
+                pass  # what they carry is not judged
             case SourceSetIntent():
                 self.sets[intent.name].extend(intent.networks)
 

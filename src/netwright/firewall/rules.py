@@ -17,6 +17,7 @@ from netwright.firewall.intent import (
     PortIntent,
     SourceSetIntent,
     SourcesIntent,
+    StrangersIntent,
 )
 
 _SOLICITATION, _ADVERTISEMENT = 135, 136
@@ -50,7 +51,7 @@ def _rules(intent: Intent, *, proxied: bool) -> Iterator[Rule]:
             return _port(intent, proxied=proxied)
         case LinkIntent():
             return _link(intent)
-        case SourcesIntent() | LanIntent() | SourceSetIntent():
+        case SourcesIntent() | LanIntent() | SourceSetIntent() | StrangersIntent():
             # Docker has no rule for these: they stand beside, in nftables.
             return iter(())
 

@@ -21,6 +21,7 @@ from netwright.kernel.files import read_text
 from netwright.kernel.names import CHANGES, Names
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.socket import NetlinkError, NetlinkSocket
+from netwright.kernel.nft import Nft
 from netwright.kernel.own_processes import OwnProcesses
 from netwright.kernel.ports import Ports, has_ipv6
 from netwright.kernel.worker import Batch, Worker

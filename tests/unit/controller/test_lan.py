@@ -2,8 +2,8 @@
 
 from ipaddress import ip_address, ip_network
 
-from netwright.controller.lan import lan_of
-from netwright.host.queries import Route
+from netwright.controller.lan import lan_of, strangers_of
+from netwright.host.queries import Link, Route
 
 
 def route(destination: str, link: str = "eth0", gateway: str = "") -> Route:
@@ -41,3 +41,15 @@ def test_half_the_internet_is_no_neighbourhood() -> None:
     of4, of6 = lan_of([route("0.0.0.0/1", link="tun0"), route("128.0.0.0/1", link="tun0"), route("::/0")], [])
 
     assert (of4.networks, of6.networks) == ((), ())
+
+
+def test_bridges_that_are_not_ours_are_strangers_and_nothing_else_is() -> None:
+    links = [
+        Link(index=place, name=name, kind=kind, mac=None, mtu=1500, group=0, up=True, master=0, peer_netns=None)
+        for place, (name, kind) in enumerate([("virbr0", "bridge"), ("docker0", "bridge"), ("eth0", "")], 1)
+    ]
+
+    assert [(one.version, one.bridges) for one in strangers_of(links, ["docker0"])] == [
+        (4, ("virbr0",)),
+        (6, ("virbr0",)),
+    ]

@@ -72,6 +72,7 @@ SHAPES = (
     Shape("new-daemon-ipv6", 6),
     Shape("published", 4, (network(), endpoint(), port())),
     Shape("published-ipv6", 6, (network(_NET6), endpoint(_WEB6), port("::", _WEB6))),
+    Shape("published-sctp", 4, (network(), endpoint(), replace(port(), protocol=Protocol.SCTP))),
     Shape("published-on-loopback", 4, (network(), endpoint(), port("127.0.0.1"))),
     Shape("without-proxy", 4, (network(), endpoint(), port()), proxied=False),
     Shape("keeping-apart", 4, (replace(network(), icc=False), replace(endpoint(), icc=False), port())),
