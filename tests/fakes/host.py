@@ -328,7 +328,7 @@ class FakeHost:
 
     def _nft_names(self, query: queries.NftNames) -> tuple[str, ...]:
         found = self.machine.nft.tables.get(f"{query.family} {query.table}")
-        return () if found is None else tuple(name.strip('"') for name in found.sets[query.set])
+        return () if found is None else tuple(name.split(" . ")[0].strip('"') for name in found.sets[query.set])
 
     def _nft_listings(self, query: queries.NftListings) -> dict[str, str]:
         asked = self.machine.nft

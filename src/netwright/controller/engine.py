@@ -181,7 +181,7 @@ class NetworkEngine:
         self.sandboxes = Sandboxes(self._collaborators)
         self._finding = Afterwards(self.sandboxes.be_found, "neighbours may not find containers of routed networks")
 
-        self._lan = Lan(links, host, self.firewall)
+        self._lan = Lan(links, host, self.firewall, group=settings.group)
         self.healing = Healing(
             HealingCollaborators(
                 state=self._state,

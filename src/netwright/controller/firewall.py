@@ -91,11 +91,14 @@ class Firewall:
 
     async def _tidy(self) -> None:
         async with self._lock.shared():
-            ops = tuple(self._idle)
-            try:
-                await self._host.do(ops)
-            finally:
-                del self._idle[: len(ops)]
+            await self._do_idle()
+
+    async def _do_idle(self) -> None:
+        ops = tuple(self._idle)
+        try:
+            await self._host.do(ops)
+        finally:
+            del self._idle[: len(ops)]
 
     async def settle(self, coming: Sequence[Intent]) -> None:
         """Wait for what is done later, where it would undo what these intents need; outside of any change."""
@@ -136,7 +139,7 @@ class Firewall:
 
     async def check(self) -> Sequence[Difference]:
         """Return where what stands in the kernel is not what the state wants; nothing changes meanwhile."""
-        async with self._lock.alone():
+        async with self.still():
             intents = self.intents()
             backend, tables = self._backend, tuple(self._backend.tables)
             wanted = await self._host.ask(NftListings(tables, made_by=backend.whole(intents).commands))
@@ -156,8 +159,12 @@ class Firewall:
 
     @asynccontextmanager
     async def still(self) -> AsyncIterator[Backend]:
-        """Hold off every change of networks and open sandboxes: all of them change the firewall too."""
+        """Hold off every change of networks and open sandboxes: all of them change the firewall too.
+
+        What is done later is done by then.
+        """
         async with self._lock.alone():
+            await self._do_idle()
             yield self._backend
 
     async def mend(self) -> Sequence[Exception]:
@@ -169,14 +176,20 @@ class Firewall:
         return ()
 
     async def forget_gone_bridges(self) -> None:
-        """Take interfaces that are no more out of the set that all engines share: what a crash has left there."""
-        entered = await self._host.ask(NftNames("inet", forward_guard.TABLE, forward_guard.BRIDGES))
+        """Take interfaces that are no more out of the sets that all engines share: what a crash has left there."""
         there = {link.name for link in await self._host.ask(queries.Links())}
-        gone = tuple(Item((Name(name),)) for name in entered if name not in there)
-        if gone:
-            place = ("inet", forward_guard.TABLE, forward_guard.BRIDGES, gone)
-            # Another engine may be about to take out the same: to add first makes the deletion content with that.
-            await self._host.do([ChangeElements(changes=(SetChange(Verb.ADD, *place), SetChange(Verb.DELETE, *place)))])
+        bridges = [(Name(name),) for name in await self._entered(forward_guard.BRIDGES) if name not in there]
+        same = [(Name(name), Name(name)) for name in await self._entered(forward_guard.SAME) if name not in there]
+        for which, keys in ((forward_guard.BRIDGES, bridges), (forward_guard.SAME, same)):
+            if keys:
+                place = ("inet", forward_guard.TABLE, which, tuple(map(Item, keys)))
+                # Another engine may be about to take out the same: to add first makes the deletion content with that.
+                changes = (SetChange(Verb.ADD, *place), SetChange(Verb.DELETE, *place))
+                await self._host.do([ChangeElements(changes=changes)])
+
+    async def _entered(self, which: str) -> Sequence[str]:
+        """Return the interfaces in a set that all engines share."""
+        return await self._host.ask(NftNames("inet", forward_guard.TABLE, which))
 
     async def uninstall(self) -> None:
         """Remove everything of ours."""

@@ -23,7 +23,9 @@ WIDEST = 8
 class Lan:
     """Keeps the firewall told of them."""
 
-    def __init__(self, links: OwnLinks, host: Host, firewall: Firewall) -> None:
+    def __init__(self, links: OwnLinks, host: Host, firewall: Firewall, *, group: int) -> None:
+        """Begin; `group` tags the links of this engine, whatever they are called."""
+        self._group = group
         self._links = links
         self._host = host
         self._firewall = firewall
@@ -56,13 +58,16 @@ class Lan:
     async def _look(self) -> tuple[LanIntent | StrangersIntent, ...]:
         own = self._links.of_networks()
         near = lan_of(await self._host.ask(Routes(but_through=own)), own)
-        return (*near, *strangers_of(await self._host.ask(Links()), own))
+        return (*near, *strangers_of(await self._host.ask(Links()), self._group))
 
 
-def strangers_of(links: Iterable[Link], own: Iterable[str]) -> tuple[StrangersIntent, ...]:
-    """Return the bridges among links that are not ours, the same for each family."""
-    ours = frozenset(own)
-    bridges = tuple(sorted(link.name for link in links if link.kind == "bridge" and link.name not in ours))
+def strangers_of(links: Iterable[Link], group: int) -> tuple[StrangersIntent, ...]:
+    """Return the bridges among links that we have not made, the same for each family.
+
+    What of ours is about to be deleted has left the group of our links, but for the lower half of its number.
+    """
+    others = (link.name for link in links if link.kind == "bridge" and (link.group ^ group) & 0xFFFF)
+    bridges = tuple(sorted(others))
     return tuple(StrangersIntent(version=version, bridges=bridges) for version in (4, 6))
 
 

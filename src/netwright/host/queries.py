@@ -165,7 +165,7 @@ class NftTables(Query[tuple[str, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class NftNames(Query[tuple[str, ...]]):
-    """The interface names in an nftables set; none where there is no such table."""
+    """The interface names in an nftables set, the first of each pair; none where there is no such table."""
 
     family: str
     table: str

@@ -76,11 +76,15 @@ class Nft:
             self._library.nft_ctx_output_set_flags(self._context, 0)
 
     def names(self, family: str, table: str, name: str) -> tuple[str, ...]:
-        """Return the interface names in a set; none where there is no such table. Raises OperationFailed."""
+        """Return the interface names in a set, or the first of each pair; none where there is no such table.
+
+        Raises OperationFailed.
+        """
         if f"{family} {table}" not in self.tables():
             return ()
         answer = self._listed(f"list set {family} {table} {name}")
-        return tuple(element for entry in answer if "set" in entry for element in entry["set"].get("elem", ()))
+        elements = (element for entry in answer if "set" in entry for element in entry["set"].get("elem", ()))
+        return tuple(element if isinstance(element, str) else element["concat"][0] for element in elements)
 
     def listings(self, wanted: Iterable[str]) -> dict[str, str]:
         """Return what `nft list table` prints of each of these tables that is there. Raises OperationFailed."""

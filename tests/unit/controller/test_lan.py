@@ -44,12 +44,13 @@ def test_half_the_internet_is_no_neighbourhood() -> None:
 
 
 def test_bridges_that_are_not_ours_are_strangers_and_nothing_else_is() -> None:
+    ours, parked = 0x4E570001, 0x5E570001
+    there = [("virbr0", "bridge", 0), ("docker0", "bridge", ours), ("nwx7", "bridge", parked), ("eth0", "", 0)]
     links = [
-        Link(index=place, name=name, kind=kind, mac=None, mtu=1500, group=0, up=True, master=0, peer_netns=None)
-        for place, (name, kind) in enumerate([("virbr0", "bridge"), ("docker0", "bridge"), ("eth0", "")], 1)
+        Link(index=place, name=name, kind=kind, mac=None, mtu=1500, group=group, up=True, master=0, peer_netns=None)
+        for place, (name, kind, group) in enumerate(there, 1)
     ]
 
-    assert [(one.version, one.bridges) for one in strangers_of(links, ["docker0"])] == [
-        (4, ("virbr0",)),
-        (6, ("virbr0",)),
-    ]
+    found = strangers_of(links, ours)
+
+    assert [(one.version, one.bridges) for one in found] == [(4, ("virbr0",)), (6, ("virbr0",))]
