@@ -5,7 +5,7 @@ from nothing to a shape, closing from a shape to nothing, connecting, disconnect
 they are all this one pure function, so what one of them makes the others know how to take away.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netwright.controller import gateways
@@ -64,6 +64,7 @@ def difference(
     old = {item.endpoint.id: item for item in before}
     new = {item.endpoint.id: item for item in after}
     add, remove = _intents(drivers, _differing(after, old)), _intents(drivers, _differing(before, new))
+    bound, binding = _bindings(before), _bindings(after)
     return Change(
         add=add,
         remove=remove,
@@ -73,11 +74,11 @@ def difference(
                 *gateways.route_ops(gateways.choose(before), gateways.choose(after), netns),
             ]
         ),
-        ports=tuple(_relays(means.relays, before, after)),
-        flows=(*_changed_flows(before, after), *_closed_flows(before, after)),
+        ports=tuple(_relays(means.relays, bound, binding)),
+        flows=(*_changed_flows(bound, binding, new), *_closed_flows(before, after)),
         abandoned=tuple(_abandoned_flows(before, after, remove)),
         detached=tuple(_detached(drivers, old, new, netns)),
-        released=tuple(_released(before, after)),
+        released=tuple(_released(bound, binding)),
         names=naming.difference(before, after, netns, means.names()),
     )
 
@@ -127,16 +128,20 @@ def _attached(
     ]
 
 
-def _bindings(shape: Sequence[Attachment]) -> dict[PortBinding, Endpoint]:
+_Bound = Mapping[PortBinding, Endpoint]
+"""What is published on the host, each with the endpoint that it leads to."""
+
+
+def _bindings(shape: Sequence[Attachment]) -> _Bound:
     return {binding: item.endpoint for item in shape for binding in item.endpoint.bindings if binding.host_port}
 
 
-def _relays(policy: RelayPolicy, before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
+def _relays(policy: RelayPolicy, old: _Bound, new: _Bound) -> list[Op]:
     """Return what starts relays, for the ports whose packets the kernel does not carry."""
-    old = {binding: _relay(policy, binding, endpoint) for binding, endpoint in _bindings(before).items()}
     ops: list[Op] = []
-    for binding, endpoint in _bindings(after).items():
-        wanted, former = _relay(policy, binding, endpoint), old.get(binding)
+    for binding, endpoint in new.items():
+        wanted = _relay(policy, binding, endpoint)
+        former = _relay(policy, binding, old[binding]) if old and binding in old else None
         if wanted is not None and wanted != former:
             ops.append(replace(wanted, former=former))
     return ops
@@ -155,23 +160,20 @@ def _relay(policy: RelayPolicy, binding: PortBinding, endpoint: Endpoint) -> Rel
     )
 
 
-def _released(before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
+def _released(old: _Bound, new: _Bound) -> list[Op]:
     """Return what closes the ports that are given up."""
-    new = _bindings(after)
     return [
         ReleasePort(protocol=binding.port.protocol, address=binding.host_ip, port=binding.host_port)
-        for binding in _bindings(before)
-        if binding not in new
+        for binding in old
+        if not new or binding not in new
     ]
 
 
-def _changed_flows(before: Sequence[Attachment], after: Sequence[Attachment]) -> list[Op]:
-    """Return what makes senders of datagrams notice that a port leads elsewhere, or nowhere."""
-    old, new = _bindings(before), _bindings(after)
-    left = {item.endpoint.id for item in after}
+def _changed_flows(old: _Bound, new: _Bound, left: Collection[Id]) -> list[Op]:
+    """Return what makes senders of datagrams notice that a port leads elsewhere, or nowhere; `left` are endpoints."""
     return [
         op
-        for binding in {**old, **new}
+        for binding in (*old, *(binding for binding in new if not old or binding not in old))
         if binding.port.protocol is Protocol.UDP and old.get(binding) != new.get(binding)
         for op in (
             ForgetFlows(

@@ -50,7 +50,7 @@ def decode(kind: type[T], data: bytes) -> T:
 
 def _tidy(kind: Any, value: Any) -> Any:
     """Return a value with the keys that its shape has, in its spelling; what is null is as if it were not there."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    origin, arguments = _parts(kind)
     if origin in {types.UnionType, typing.Union}:
         return None if value is None else _tidy(_among(arguments, value), value)
     if isinstance(value, dict):
@@ -66,6 +66,12 @@ def _tidy(kind: Any, value: Any) -> Any:
     if isinstance(value, int) and not _LEAST_INT <= value <= _GREATEST_INT:
         raise InvalidInput(f"invalid JSON: the number {value} does not fit into 64 bits")
     return value
+
+
+@functools.cache
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return a generic type's origin and its arguments: a range of ports asks for them by the thousand."""
+    return typing.get_origin(kind), typing.get_args(kind)
 
 
 def _among(kinds: tuple[Any, ...], value: Any) -> Any:

@@ -25,7 +25,7 @@ def test_a_label_limits_all_ports_and_one_with_a_port_that_one() -> None:
 
 @pytest.mark.parametrize(
     ("label", "value"),
-    [("netwright.publish.from", "everybody"), ("netwright.publish.from.x", "any"), ("netwright.publish.from.80", "")],
+    [("netwright.publish.from", "every body"), ("netwright.publish.from.x", "any"), ("netwright.publish.from.80", "")],
 )
 def test_a_label_that_makes_no_sense_is_named(label: str, value: str) -> None:
     with pytest.raises(InvalidInput, match=f"label {label}: "):
