@@ -21,15 +21,17 @@ from netwright.api.routes.networks import NetworkRoutes
 from netwright.api.routes.publishing import PublishingRoutes
 from netwright.api.routes.sources import SourceRoutes
 from netwright.api.routes.system import About, SystemBackends, SystemRoutes
+from netwright.api.routes.upkeep import UpkeepRoutes
 from netwright.api.routes.volumes import VolumeRoutes
 from netwright.api.server import Server
 from netwright.api.translate.containers import Shown
 from netwright.config import Config
 from netwright.containers.assembly import Services, Settings, assemble
-from netwright.containers.cgroups import remove_parent
+from netwright.containers.cgroups import Cgroups
 from netwright.containers.files import HOSTNAME, HOSTS, RESOLV_CONF, NameSettings, NetworkFiles
 from netwright.containers.layout import Layout
 from netwright.containers.processes import become_reaper
+from netwright.containers.upkeep import Upkeep
 from netwright.controller.engine import EngineSettings, NetworkEngine, has_ipv6, host_ports
 from netwright.controller.names import NameRules
 from netwright.controller.predefined import DefaultBridge
@@ -87,7 +89,7 @@ async def build(config: Config) -> "Engine":
     resolved = DBusResolved()
     network.link_dns.use(resolved)
     services = assemble(
-        container_settings(config, network), store=store, sandboxes=network.sandboxes, host=host, bus=bus
+        container_settings(config, identity, network), store=store, sandboxes=network.sandboxes, host=host, bus=bus
     )
     return Engine(
         config,
@@ -122,6 +124,11 @@ def engine_identity(data_root: Path) -> str:
 def link_group(identity: str) -> int:
     """Return the link group that tags the links of an engine."""
     return _GROUP_BASE | (int.from_bytes(hashlib.sha256(identity.encode()).digest()[:2], "big") | 1)
+
+
+def cgroup_tag(identity: str) -> str:
+    """Return the name of the cgroup in which those of an engine's containers lie."""
+    return identity[:12]
 
 
 def network_settings(config: Config, identity: str) -> EngineSettings:
@@ -184,7 +191,7 @@ def default_bridge(config: Config) -> DefaultBridge:
     )
 
 
-def container_settings(config: Config, network: NetworkEngine) -> Settings:
+def container_settings(config: Config, identity: str, network: NetworkEngine) -> Settings:
     """Return what the options say to the containers."""
 
     def host_gateways() -> Sequence[IPAddress]:
@@ -198,7 +205,13 @@ def container_settings(config: Config, network: NetworkEngine) -> Settings:
         default_bridge_names=config.default_bridge_names,
         source=str(config.resolv_conf or ""),
     )
-    return Settings(data_root=config.data_root, exec_root=config.exec_root, runtime=config.default_runtime, names=names)
+    return Settings(
+        data_root=config.data_root,
+        exec_root=config.exec_root,
+        tag=cgroup_tag(identity),
+        runtime=config.default_runtime,
+        names=names,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +245,9 @@ class Engine:
         """Bring machine and store to agree, and take up what lives."""
         become_reaper()
         self._with.bus.watch(self._count)
+        self._with.metrics.gauge(
+            "degraded", "What is out of order and could not be put right.", lambda: len(self._with.network.faults())
+        )
         await self._with.network.start()
         # What comes between hearing and looking is heard.
         self._with.stack_feed.start(self._with.network.hear)
@@ -284,7 +300,7 @@ class Engine:
         self._with.host.close()
         self._with.store.close()
         self._remove_files()
-        remove_parent()
+        Cgroups(cgroup_tag(self._identity)).remove_parents()
 
     def _remove_files(self) -> None:
         """Remove what the engine keeps in both roots; whatever else lies there is not its own and stays."""
@@ -308,6 +324,7 @@ class Engine:
             metrics=self._with.metrics,
             about=self._about,
             measure=self._measure,
+            faults=network.faults,
         )
         containers = ContainerBackends(
             containers=services.containers,
@@ -315,7 +332,13 @@ class Engine:
             show=self._show,
             network_name=self._network_name,
         )
-        networks = NetworkRoutes(network.networks, network.sandboxes, services.containers, self._config.network_options)
+        networks = NetworkRoutes(
+            network.networks,
+            network.sandboxes,
+            services.containers,
+            self._config.network_options,
+            network.condition.of,
+        )
         routes = [
             *SystemRoutes(system).routes(),
             *EventRoutes(self._with.bus).routes(),
@@ -327,6 +350,7 @@ class Engine:
             *PublishingRoutes(services.containers, network.sandboxes).routes(),
             *self._firewall_routes().routes(),
             *SourceRoutes(network.source_sets).routes(),
+            *UpkeepRoutes(Upkeep(network.diagnosis, services.containers)).routes(),
             *NameRoutes(services.containers, network.name_questions).routes(),
             *absent_routes(),
         ]
@@ -384,6 +408,7 @@ class Engine:
             directories=self._directories(container),
             exposed=tuple(dict.fromkeys((*exposed, *published))),
             executions=[execution.id for execution in self._with.services.executions.of(container.id)],
+            degraded=self._with.network.condition.of(container.sandbox),
         )
 
     def _directories(self, container: Container) -> dict[str, str]:

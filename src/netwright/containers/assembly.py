@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netwright.containers.announcements import Announcements
+from netwright.containers.cgroups import Cgroups
 from netwright.containers.containers import Containers, Parts
 from netwright.containers.copies import Copies
 from netwright.containers.creation import Creation
@@ -20,6 +21,7 @@ from netwright.containers.rootfs import RootFileSystems
 from netwright.containers.rows import Rows
 from netwright.containers.runtime import Runtime
 from netwright.containers.starting import Starting
+from netwright.containers.strays import Strays
 from netwright.containers.volumes import Volumes
 from netwright.controller.api import Sandboxes
 from netwright.host.protocol import Host
@@ -29,10 +31,14 @@ from netwright.telemetry.bus import Bus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an engine decides of its containers. `runtime` is `auto`, `runc`, `crun` or a path."""
+    """What an engine decides of its containers. `runtime` is `auto`, `runc`, `crun` or a path.
+
+    `tag` is what tells this engine's cgroups from those of others.
+    """
 
     data_root: Path
     exec_root: Path
+    tag: str = ""
     runtime: str = "auto"
     conmon: str = "/usr/bin/conmon"
     names: NameSettings = field(default_factory=NameSettings)
@@ -66,8 +72,16 @@ def assemble(settings: Settings, *, store: Store, sandboxes: Sandboxes, host: Ho
     roots = RootFileSystems(layout, host)
     files = NetworkFiles(layout, settings.names)
     offer = look()
+    cgroups = Cgroups(settings.tag)
     starting = Starting(
-        rows=rows, layout=layout, roots=roots, runtime=runtime, sandboxes=sandboxes, files=files, offer=offer
+        rows=rows,
+        layout=layout,
+        roots=roots,
+        runtime=runtime,
+        sandboxes=sandboxes,
+        files=files,
+        offer=offer,
+        cgroup_parent=cgroups.parent,
     )
     lives = Lives(rows, layout, starting, announcements)
     removal = Removal(
@@ -93,6 +107,8 @@ def assemble(settings: Settings, *, store: Store, sandboxes: Sandboxes, host: Ho
         removal=removal,
         images=images,
         announcements=announcements,
+        cgroups=cgroups,
+        strays=Strays(rows=rows, layout=layout, host=host, runtime=runtime, removal=removal, cgroups=cgroups),
     )
     executions = Executions(rows, layout, lives, runtime, announcements, offer)
     parts = Parts(

@@ -54,6 +54,7 @@ from netwright.containers.terminals import Terminals
 from netwright.controller.api import Sandboxes
 from netwright.errors import Conflict, InvalidInput, NetwrightError, NotFound, NotModified
 from netwright.model.container import Container, ContainerRequest, Status
+from netwright.model.difference import Difference
 from netwright.model.names import Id, check_container_name
 
 T = TypeVar("T")
@@ -356,6 +357,14 @@ class Containers:
     async def restore(self) -> None:
         """At the engine's start: make rows and machine agree, and start what its policy wants started."""
         await self._parts.restoration.run()
+
+    async def strays(self) -> Sequence[Difference]:
+        """Return what is on the machine of containers that no row names."""
+        return [stray.difference for stray in await self._parts.restoration.strays.find()]
+
+    async def sweep(self) -> Sequence[Difference]:
+        """Take away what is on the machine of containers that no row names; return it."""
+        return await self._parts.restoration.sweep()
 
     async def stop_all(self, seconds: int) -> None:
         """At the engine's end without live-restore: stop everything that runs."""

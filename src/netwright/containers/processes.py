@@ -92,6 +92,11 @@ def has_argument(text: str) -> Callable[[int], bool]:
     return lambda pid: text.encode() in _read(pid, "cmdline").split(b"\0")
 
 
+def command_line(pid: int) -> list[str]:
+    """Return the words of a process's command line; none where there is no such process, or the kernel's own."""
+    return [word.decode(errors="replace") for word in _read(pid, "cmdline").split(b"\0")[:-1]]
+
+
 def in_cgroup(name: str) -> Callable[[int], bool]:
     """Recognise a process by a directory in the path of its cgroup."""
     return lambda pid: any(name.encode() in line.split(b"/") for line in _read(pid, "cgroup").splitlines())

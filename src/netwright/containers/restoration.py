@@ -6,11 +6,11 @@ The essay in `containers.containers` says why a row is all that is needed to dec
 import asyncio
 import logging
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from netwright.containers.announcements import Announcements
+from netwright.containers.cgroups import Cgroups
 from netwright.containers.images import Images
 from netwright.containers.layout import Layout
 from netwright.containers.lifecycle import restarts_after_exit, restarts_at_boot
@@ -19,12 +19,12 @@ from netwright.containers.removal import Removal
 from netwright.containers.rootfs import RootFileSystems
 from netwright.containers.rows import Rows
 from netwright.containers.runtime import Runtime, exit_code
+from netwright.containers.strays import Strays
 from netwright.errors import NetwrightError
 from netwright.host.ops import Unmount
 from netwright.host.protocol import Host
-from netwright.host.queries import Mounts
 from netwright.model.container import Container, Status
-from netwright.model.names import Id, is_id
+from netwright.model.difference import Difference
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ class Restoration:
     removal: Removal
     images: Images
     announcements: Announcements
+    cgroups: Cgroups
+    strays: Strays
 
     async def run(self) -> None:
         """Restore all containers, sweep, and start what its policy wants started."""
@@ -50,7 +52,7 @@ class Restoration:
                 await self._settle(row)
             except (NetwrightError, OSError) as error:
                 log.error("container %s could not be restored: %s", row.name, error)
-        await self._sweep()
+        await self.sweep()
         await self.images.restore()
         for row in self.rows.shown():
             if restarts_at_boot(row.host.restart, row.state):
@@ -100,6 +102,8 @@ class Restoration:
         if row.id in self.runtime.known() or self.layout.bundle(row.id).path.exists():
             await self.runtime.discard(row.id)
             await asyncio.to_thread(shutil.rmtree, self.layout.bundle(row.id).path, ignore_errors=True)
+        # Where the exec-root was lost, the runtime knows nothing of a process that goes on.
+        await self.cgroups.remove(row.id)
         if row.joins is None:
             await self.removal.sandboxes.close(row.sandbox)
         await self.host.do([Unmount(target=str(self.layout.root(row.id)))])
@@ -109,23 +113,15 @@ class Restoration:
             return row
         return await self.rows.put(replace(row, state=replace(row.state, status=Status.RESTARTING)))
 
-    async def _sweep(self) -> None:
-        """Take away what carries the id of no row."""
-        known = {row.id for row in self.rows.all()}
-        for identity in self.runtime.known():
-            if identity not in known:
-                log.warning("sweeping the process of container %s, which nobody knows", identity)
-                await self.runtime.discard(identity)
-        roots = {str(self.layout.root(identity)) for identity in known}
-        strays = await self.host.ask(Mounts(str(self.layout.containers)))
-        await self.host.do([Unmount(target=path) for path in reversed(strays) if path not in roots])
-        for identity in await asyncio.to_thread(self._strays, known):
-            log.warning("sweeping the files of container %s, which nobody knows", identity)
-            await asyncio.to_thread(self.removal.delete_directories, identity)
-
-    def _strays(self, known: set[Id]) -> Sequence[Id]:
-        found: set[Id] = set()
-        for directory in (self.layout.containers, self.layout.bundles):
-            if directory.is_dir():
-                found.update(Id(path.name) for path in directory.iterdir() if is_id(path.name))
-        return sorted(found - known)
+    async def sweep(self) -> list[Difference]:
+        """Take away what carries the id of no row; return it."""
+        swept = []
+        for stray in await self.strays.find():
+            log.warning("sweeping: %s", stray.difference.what)
+            try:
+                await stray.take_away()
+            except (NetwrightError, OSError) as error:
+                log.error("it could not be swept: %s", error)
+            else:
+                swept.append(stray.difference)
+        return swept

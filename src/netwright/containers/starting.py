@@ -41,6 +41,7 @@ class Starting:
     sandboxes: Sandboxes
     files: NetworkFiles
     offer: Offer
+    cgroup_parent: str
 
     async def bring_up(self, row: Container, hub: Hub) -> Running:
         """Make a container's process run; what was done is taken back where a step fails.
@@ -126,6 +127,7 @@ class Starting:
             machine=self.offer.machine,
             cgroup_v2=self.offer.cgroup_v2,
             swap_limits=self.offer.swap_limits,
+            cgroup_parent=self.cgroup_parent,
         )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from netwright.controller.addressing import Addressing
 from netwright.controller.afterwards import Afterwards
 from netwright.controller.backend import settle
+from netwright.controller.condition import FIREWALL, NAMES, Condition
+from netwright.controller.diagnosis import Diagnosis, DiagnosisCollaborators
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.foreign_routes import ForeignRoutes
@@ -182,6 +184,8 @@ class NetworkEngine:
         self._finding = Afterwards(self.sandboxes.be_found, "neighbours may not find containers of routed networks")
 
         self._lan = Lan(links, host, self.firewall, group=settings.group)
+        self.condition = Condition()
+        self._restoration = Restoration(self._collaborators, self.sandboxes, self.condition, group=settings.group)
         self.healing = Healing(
             HealingCollaborators(
                 state=self._state,
@@ -191,7 +195,20 @@ class NetworkEngine:
                 firewall=self.firewall,
                 forwarding=self._forwarding,
                 sandboxes=self.sandboxes,
-                restoration=self._restoration(),
+                restoration=self._restoration,
+                condition=self.condition,
+                events=events,
+            )
+        )
+        self.diagnosis = Diagnosis(
+            DiagnosisCollaborators(
+                state=self._state,
+                host=host,
+                firewall=self.firewall,
+                forwarding=self._forwarding,
+                restoration=self._restoration,
+                healing=self.healing,
+                condition=self.condition,
                 events=events,
             )
         )
@@ -226,6 +243,18 @@ class NetworkEngine:
         rules = self._settings.names
         return rules if rules.host else replace(rules, host=self.default_gateways())
 
+    def faults(self) -> list[str]:
+        """Return in words what is out of order and could not be put right."""
+        names = {row.id: f"network {row.name}" for row in self._state.networks.values()}
+        names.update({row.id: row.name for row in self._state.sandboxes.values()})
+        names.update({FIREWALL: "the firewall", NAMES: "names in containers"})
+        return [
+            f"{names[owner]}: {fault}"
+            for owner, faults in self.condition.all().items()
+            if owner in names
+            for fault in faults
+        ]
+
     def default_gateways(self) -> tuple[IPAddress, ...]:
         """Return the host's addresses on the default bridge, under which sandboxes reach the host."""
         try:
@@ -252,7 +281,7 @@ class NetworkEngine:
         await self._lan.learn()
         self.link_dns.note(await self._host.ask(NamesServed(self._settings.netns_directory)))
         await self.source_sets.ensure_default()
-        await self._restoration().run()
+        await self._restoration.run()
         await self._lan.follow()  # what was swept was no neighbour
         self._restore_ports()
         if self._settings.ip_forward:
@@ -278,9 +307,6 @@ class NetworkEngine:
         """Return the name by which a user knows a sandbox; one that is just being made has none yet."""
         row = self._state.sandboxes.get(sandbox)
         return row.name if row is not None else "a container that is being created"
-
-    def _restoration(self) -> Restoration:
-        return Restoration(self._collaborators, self.sandboxes, group=self._settings.group)
 
     async def _note_forwarding(self) -> None:
         """Note what the host does not forward yet and the networks need; before the firewall is made."""
@@ -338,7 +364,7 @@ class NetworkEngine:
         release: list[Op] = [ReleasePort(protocol=p.protocol, address=p.address, port=p.port) for p in held]
         failures.extend(await carry_out_all(self._host, release))
         await self.firewall.uninstall()
-        await self._restoration().sweep()
+        await self._restoration.sweep()
         await self._forwarding.restore()
         try:
             await self.zones.uninstall(bridges)

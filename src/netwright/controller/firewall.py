@@ -24,6 +24,9 @@ from netwright.host.notices import Place
 from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction, Op
 from netwright.host.protocol import Host
 from netwright.host.queries import NftListings, NftNames, NftTables
+from netwright.model import difference as machine
+
+SUBJECT = "the firewall"
 
 
 class Firewall:
@@ -132,21 +135,38 @@ class Firewall:
     async def heal(self, damage: Damage) -> bool:
         """Put back what of ours others have changed; tell whether there was anything to put back."""
         async with self._lock.alone():
-            found = {query: await self._host.ask(query) for query in self._backend.examines(damage)}
-            ops = self._backend.heal(damage, self.intents, found)
+            ops = await self._cure(damage)
             await self._host.do(ops)
         return bool(ops)
 
     async def check(self) -> Sequence[Difference]:
         """Return where what stands in the kernel is not what the state wants; nothing changes meanwhile."""
         async with self.still():
-            intents = self.intents()
-            backend, tables = self._backend, tuple(self._backend.tables)
-            wanted = await self._host.ask(NftListings(tables, made_by=backend.whole(intents).commands))
-            stands = await self._host.ask(NftListings(tables))
-            found = await self._listings()
+            return await self._compare()
+
+    async def _compare(self) -> Sequence[Difference]:
+        intents = self.intents()
+        backend, tables = self._backend, tuple(self._backend.tables)
+        wanted = await self._host.ask(NftListings(tables, made_by=backend.whole(intents).commands))
+        stands = await self._host.ask(NftListings(tables))
+        found = await self._listings()
         shared = f"inet {forward_guard.TABLE}"
         return [*comparison.of_tables(wanted, stands, shared), *backend.compare(intents, found)]
+
+    async def differences(self) -> list[machine.Difference]:
+        """Return the same in the words of `netwright check`.
+
+        Whoever wants to be certain holds off all changes meanwhile (`still`), with nothing left to be done later.
+        """
+        return [
+            machine.Difference(subject=SUBJECT, what=f"{one.place}: {one.text} is {one.fault}", cure=one.cure)
+            for one in await self._compare()
+        ]
+
+    async def _cure(self, damage: Damage) -> Sequence[Op]:
+        """Return what puts back what of ours others have changed."""
+        found = {query: await self._host.ask(query) for query in self._backend.examines(damage)}
+        return self._backend.heal(damage, self.intents, found)
 
     async def suspects(self) -> set[Place]:
         """Return where something may be amiss that no notice told of: tables that are gone, and those of iptables.

@@ -93,12 +93,16 @@ class Forwarding:
 
     async def switch_on(self) -> Sequence[str]:
         """Turn what was noted and stands as it was found; return the keys. Forwarding comes last."""
-        values = {key: (await self._host.ask(Sysctl(key)) or "").strip() for key in self._changed}
-        off = [key for key, change in self._changed.items() if values[key] == change.before]
-        off.sort(key=lambda key: key in {IPV4, IPV6})
+        off = await self.off()
         for key in off:
             await self._turn(self._changed[key])
         return off
+
+    async def off(self) -> Sequence[str]:
+        """Return the keys of what was noted and stands as it was found; forwarding comes last."""
+        values = {key: (await self._host.ask(Sysctl(key)) or "").strip() for key in self._changed}
+        found = [key for key, change in self._changed.items() if values[key] == change.before]
+        return sorted(found, key=lambda key: key in {IPV4, IPV6})
 
     async def _turn(self, change: HostChange) -> None:
         # An interface may be gone, and its switch with it.

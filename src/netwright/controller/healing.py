@@ -13,11 +13,13 @@ from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from netwright.controller.comparison import lacking
+from netwright.controller.condition import FIREWALL, Condition
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.forwarding import Forwarding
 from netwright.controller.own_links import OwnLinks
-from netwright.controller.restore import Restoration, is_damaged
+from netwright.controller.restore import Restoration
 from netwright.controller.sandboxes import Sandboxes
 from netwright.controller.state import State
 from netwright.drivers.api import Driver
@@ -53,6 +55,7 @@ class HealingCollaborators:
     forwarding: Forwarding
     sandboxes: Sandboxes
     restoration: Restoration
+    condition: Condition
     events: NetworkEvents
 
 
@@ -65,6 +68,7 @@ class Healing:
         self._links: set[str] = set()
         self._forwarding = False
         self._everything = False
+        self._retry = False
         self._work: asyncio.Task[None] | None = None
         self._rounds: asyncio.Task[None] | None = None
         self._last = 0.0
@@ -130,6 +134,7 @@ class Healing:
             await asyncio.sleep(ROUND)
             self._places |= await self._with.firewall.suspects()
             self._links.update(self._all_links())
+            self._retry = True
             self._forwarding = True
             self._soon()
 
@@ -142,11 +147,12 @@ class Healing:
     async def _repair(self) -> bool:
         """Look at what was told, and put back what is amiss; tell whether anything was."""
         places, links = frozenset(self._places), set(self._links)
-        everything, forwarding = self._everything, self._forwarding
-        self._places, self._links, self._everything, self._forwarding = set(), set(), False, False
+        everything, forwarding, retry = self._everything, self._forwarding, self._retry
+        self._places, self._links = set(), set()
+        self._everything = self._forwarding = self._retry = False
         mended = [
             *await self._heal_rules(Damage(None if everything else places), told=everything or bool(places)),
-            *await self._heal_links(self._all_links() if everything else links),
+            *await self._heal_links(self._all_links() if everything else links, retry=retry or everything),
             *(await self._with.forwarding.switch_on() if forwarding or everything else ()),
         ]
         for what in mended:
@@ -156,12 +162,21 @@ class Healing:
         return bool(mended)
 
     async def _heal_rules(self, damage: Damage, *, told: bool) -> list[str]:
-        if not (told and await self._with.firewall.heal(damage)):
+        if not told:
+            return []
+        try:
+            healed = await self._with.firewall.heal(damage)
+        except NetwrightError as error:
+            self._with.condition.note(FIREWALL, [str(error)])
+            raise
+        self._with.condition.note(FIREWALL, ())
+        if not healed:
             return []
         tables = sorted({place.table for place in damage.places or ()})
         return [f"the firewall ({', '.join(tables)})" if tables else "the firewall"]
 
-    async def _heal_links(self, names: Collection[str]) -> list[str]:
+    async def _heal_links(self, names: Collection[str], *, retry: bool) -> list[str]:
+        """Put back what is amiss with links; with `retry` also what could not be put back before."""
         networks: dict[Id, Network] = {}
         sandboxes: set[Id] = set()
         for name in names:
@@ -173,18 +188,23 @@ class Healing:
                 link is None or not link.up or not link.master
             ):
                 sandboxes.add(endpoint.sandbox)
+        if retry:
+            state, condition = self._with.state, self._with.condition
+            condition.keep({*state.networks, *state.sandboxes})
+            networks.update({one: state.networks[one] for one in condition.all() if one in state.networks})
+            sandboxes.update(one for one in condition.all() if one in state.sandboxes)
         if not networks and not sandboxes:
             return []
         for network in networks.values():
             sandboxes.update(endpoint.sandbox for endpoint in self._with.state.on_network(network.id))
-        return await self._mend(networks, sandboxes)
+        return await self.mend(networks, sandboxes)
 
     def _is_damaged(self, network: Network, link: Link | None) -> bool:
         driver = self._with.drivers[network.driver]
         links = {} if link is None else {link.name: link}
-        return is_damaged([*driver.create_network(network), *driver.open_network(network)], links)
+        return bool(lacking([*driver.create_network(network), *driver.open_network(network)], links))
 
-    async def _mend(self, networks: Collection[Id], sandboxes: Collection[Id]) -> list[str]:
+    async def mend(self, networks: Collection[Id], sandboxes: Collection[Id], *, inside: bool = False) -> list[str]:
         """Put links back while nothing else is changed. Locks are taken in one order: stacks, then the firewall."""
         state = self._with.state
         async with AsyncExitStack() as held:
@@ -193,4 +213,5 @@ class Healing:
             await held.enter_async_context(self._with.firewall.still())
             living = [state.networks[identity] for identity in networks if identity in state.networks]
             rows = [state.sandboxes[identity] for identity in sandboxes if identity in state.sandboxes]
-            return await self._with.restoration.mend(living, [row for row in rows if row.open])
+            still_open = [row for row in rows if row.open]
+            return await self._with.restoration.mend(living, still_open, inside=inside)

@@ -2,75 +2,42 @@
 
 Nothing is deleted and made again: what stands as it should is left untouched, so packets flow through a restart. What
 stood half-made at a crash is either named by a row, and is finished here, or by none, and is swept by its tag.
+What is compared, and how, says `controller.comparison`; what cannot be mended is noted in `controller.condition`.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from netwright.controller import names as naming
 from netwright.controller.api import Attachment
+from netwright.controller.comparison import Comparison, Findings, Inside, Rows, held
+from netwright.controller.condition import NAMES, Condition
 from netwright.controller.gateways import Gateways, choose, route_ops
 from netwright.controller.sandboxes import Collaborators, Sandboxes
 from netwright.controller.shape import difference, sysctl_ops
 from netwright.controller.teardown import carry_out_all
 from netwright.dns.zone import Member, View
-from netwright.errors import OperationFailed
 from netwright.host.ops import (
-    AddAddress,
     AddBridge,
     AddVeth,
-    DeleteLink,
-    DeleteNamespace,
-    ForgetFlows,
-    HoldPort,
     JoinBridge,
     Op,
-    ReleasePort,
     ReplaceNames,
     ServeNames,
-    SetLinkUp,
-    StopNames,
-    UnproxyNeighbour,
 )
-from netwright.host.queries import (
-    HeldPort,
-    HeldPorts,
-    Link,
-    Links,
-    Mounts,
-    Namespaces,
-    NamesServed,
-    ProxiedNeighbour,
-    ProxiedNeighbours,
-)
+from netwright.host.queries import HeldPorts, Links, Mounts, Namespaces, NamesServed, ProxiedNeighbours, Routes
+from netwright.model.difference import Difference
 from netwright.model.names import Id
 from netwright.model.network import Network, Sandbox, SandboxKind
-from netwright.model.ports import Protocol
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What the machine has of ours.
-
-    `pins` are the files at which namespaces are pinned; `namespaces` those of them behind which one still is: a restart
-    of the machine leaves the bare file where the exec-root is on disk. `served` are those in which names are answered.
-    """
-
-    links: Mapping[str, Link]
-    pins: frozenset[str]
-    namespaces: frozenset[str]
-    held: frozenset[HeldPort]
-    proxied: tuple[ProxiedNeighbour, ...]
-    served: frozenset[str]
 
 
 class Restoration:
     """Makes machine and rows agree."""
 
-    def __init__(self, collaborators: Collaborators, sandboxes: Sandboxes, *, group: int) -> None:
+    def __init__(self, collaborators: Collaborators, sandboxes: Sandboxes, condition: Condition, *, group: int) -> None:
         self._state = collaborators.state
         self._host = collaborators.host
         self._means = collaborators.means
@@ -80,97 +47,120 @@ class Restoration:
         self._host_names = collaborators.host_names
         self._netns_directory = collaborators.netns_directory
         self._sandboxes = sandboxes
-        self._group = group
+        self._condition = condition
+        self.rows = Rows(
+            state=collaborators.state,
+            drivers=collaborators.means.drivers,
+            sandboxes=sandboxes,
+            neighbours=collaborators.neighbours,
+            host_names=collaborators.host_names,
+            group=group,
+        )
 
     async def run(self) -> None:
         """Restore networks, firewall and open sandboxes, then sweep."""
-        found = await self._look()
-        await self._close_lost(found)
-        for network in self._networks():
-            await self._do_or_log(f"network {network.name}", self._network_ops(network, found))
+        comparison = await self.compare()
+        await self._close_lost(comparison)
+        for network in self.rows.networks():
+            await self._mend_network(network, comparison)
         await self._firewall.install()
-        for network in self._networks():
-            await self._do_or_log(f"network {network.name}", self._drivers[network.driver].open_network(network))
-        for sandbox in self._open():
+        for network in self.rows.networks():
+            await self._carry_out(network.id, f"network {network.name}", self._opening(network), more=True)
+        for sandbox in self.rows.open():
             answers = await self._neighbours.answers(self._sandboxes.attachments(sandbox.id))
-            await self._do_or_log(f"the network of {sandbox.name}", [*self._sandbox_ops(sandbox, found), *answers])
-        await self._do_or_log("names", self._name_ops(found))
-        await self._sweep(found)
+            ops = [*self._sandbox_ops(sandbox, comparison.found), *answers]
+            await self._carry_out(sandbox.id, f"the network of {sandbox.name}", ops)
+        await self.mend_names(comparison)
+        await self.sweep(comparison)
         await self._firewall.forget_gone_bridges()
 
-    async def mend(self, networks: Sequence[Network], sandboxes: Sequence[Sandbox]) -> list[str]:
+    async def mend(
+        self, networks: Sequence[Network], sandboxes: Sequence[Sandbox], *, inside: bool = False
+    ) -> list[str]:
         """Put back what is missing of living networks and open stacks; return in words of what something was.
 
-        Whoever calls this holds off all changes of them.
+        Whoever calls this holds off all changes of them. `inside` looks into the stacks too.
         """
-        found = await self._look()
+        comparison = await self.compare(sandboxes if inside else ())
         mended = []
         for network in networks:
-            driver = self._drivers[network.driver]
-            ops = [*self._network_ops(network, found), *driver.open_network(network)]
-            if is_damaged(ops, found.links):
-                await self._do_or_log(f"network {network.name}", ops)
+            if comparison.network(network):
+                await self._mend_network(network, comparison, *self._opening(network))
                 mended.append(f"network {network.name}")
-        found = await self._look() if mended else found
+            else:
+                self._condition.note(network.id, ())
+        comparison = await self.compare(sandboxes if inside else ()) if mended else comparison
         for sandbox in sandboxes:
-            if not all(self._stands(item, found) for item in self._sandboxes.attachments(sandbox.id)):
-                await self._do_or_log(f"the network of {sandbox.name}", self._sandbox_ops(sandbox, found))
-                mended.append(f"the network of {sandbox.name}")
+            if comparison.is_lost(sandbox):
+                self._condition.note(sandbox.id, [f"{wrong}: restart it" for wrong in comparison.sandbox(sandbox)])
+            elif comparison.sandbox(sandbox):
+                what = f"the network of {sandbox.name}"
+                await self._carry_out(sandbox.id, what, self._sandbox_ops(sandbox, comparison.found))
+                mended.append(what)
+            else:
+                self._condition.note(sandbox.id, ())
         return mended
 
-    async def sweep(self) -> None:
-        """Remove what carries our tag and no row owns."""
-        await self._sweep(await self._look())
+    async def sweep(self, comparison: Comparison | None = None) -> list[str]:
+        """Remove what carries our tag and no row owns; return it in words."""
+        swept = []
+        for stray in (comparison or await self.compare()).strays():
+            log.warning("sweeping what nobody owns: %s", stray.difference.what)
+            failures = await carry_out_all(self._host, stray.ops)
+            for failure in failures:
+                log.error("it could not be swept: %s", failure)
+            if not failures:
+                swept.append(stray.difference.what)
+        return swept
 
-    async def _look(self) -> Findings:
+    async def compare(self, into: Collection[Sandbox] = ()) -> Comparison:
+        """Look at the machine, and into these sandboxes, and hold the rows beside it."""
         links = await self._host.ask(Links())
         pins = await self._host.ask(Namespaces(self._netns_directory))
         mounted = await self._host.ask(Mounts(self._netns_directory))
-        held = await self._host.ask(HeldPorts())
+        ports = await self._host.ask(HeldPorts())
         proxied = await self._host.ask(ProxiedNeighbours())
         served = await self._host.ask(NamesServed(self._netns_directory))
-        return Findings(
+        namespaces = frozenset(pins).intersection(mounted)
+        paths = {self._sandboxes.path(sandbox.id) for sandbox in into if sandbox.kind is SandboxKind.OWN}
+        findings = Findings(
             links={link.name: link for link in links},
             pins=frozenset(pins),
-            namespaces=frozenset(pins).intersection(mounted),
-            held=frozenset(held),
+            namespaces=namespaces,
+            held=frozenset(ports),
             proxied=proxied,
             served=frozenset(served),
+            inside={path: await self._inside(path) for path in sorted(paths & namespaces)},
         )
+        return Comparison(self.rows, findings)
 
-    def _networks(self) -> list[Network]:
-        return [network for network in self._state.networks.values() if not network.config_only]
+    async def _inside(self, path: str) -> Inside:
+        links = await self._host.ask(Links(path))
+        return Inside(links={link.name: link for link in links}, routes=await self._host.ask(Routes(path)))
 
-    def _open(self) -> list[Sandbox]:
-        return [sandbox for sandbox in self._state.sandboxes.values() if sandbox.open]
-
-    async def _close_lost(self, found: Findings) -> None:
+    async def _close_lost(self, comparison: Comparison) -> None:
         """Note that a stack is no more where its namespace is gone: the machine was started anew."""
-        lost = [
-            replace(sandbox, open=False)
-            for sandbox in self._open()
-            if sandbox.kind is SandboxKind.OWN and self._sandboxes.path(sandbox.id) not in found.namespaces
-        ]
+        lost = [replace(sandbox, open=False) for sandbox in self.rows.open() if comparison.is_lost(sandbox)]
         if lost:
             await self._state.commit(put=lost)
             log.warning("%d network stacks are gone, as after a restart of the machine", len(lost))
 
-    def _network_ops(self, network: Network, found: Findings) -> list[Op]:
-        """Return what is missing of a network; a bridge that stands is not made again, a stranger's is not touched."""
-        for name in self._drivers[network.driver].links(network):
-            link = found.links.get(name)
-            if link is not None and link.group != self._group and not network.adopted:
-                log.error(
-                    "network %s is out of order: an interface %s that is not ours stands in its place",
-                    network.name,
-                    name,
-                )
-                return []
-        return [
+    def _opening(self, network: Network) -> Sequence[Op]:
+        return self._drivers[network.driver].open_network(network)
+
+    async def _mend_network(self, network: Network, comparison: Comparison, *more: Op) -> None:
+        """Make what is missing of a network; a bridge that stands is not made again, a stranger's is not touched."""
+        if comparison.stranger(network) is not None:
+            faults = comparison.network(network)
+            log.error("network %s is out of order: %s", network.name, "; ".join(faults))
+            self._condition.note(network.id, faults)
+            return
+        ops = [
             op
             for op in self._drivers[network.driver].create_network(network)
-            if not (isinstance(op, AddBridge) and op.name in found.links)
+            if not (isinstance(op, AddBridge) and op.name in comparison.found.links)
         ]
+        await self._carry_out(network.id, f"network {network.name}", [*ops, *more])
 
     def _sandbox_ops(self, sandbox: Sandbox, found: Findings) -> list[Op]:
         """Return what makes an open sandbox whole: sysctls, links, routes, held ports, relays.
@@ -183,7 +173,7 @@ class Restoration:
         own = sysctl_ops(sandbox, netns) if sandbox.kind is SandboxKind.OWN else []
         links = [op for item in shape for op in self._link_ops(item, netns, found)]
         routes = route_ops(Gateways(), choose(shape), netns)
-        holds = [hold for hold in self._holds(shape) if _held(hold) not in found.held]
+        holds = [hold for hold in self.rows.holds(sandbox.id) if held(hold) not in found.held]
         relays = difference(self._means, (), shape, netns).ports
         return [*holds, *own, *links, *routes, *relays]
 
@@ -200,15 +190,34 @@ class Restoration:
         name = item.endpoint.host_interface
         return not name or name in found.links
 
-    def _name_ops(self, found: Findings) -> list[Op]:
-        """Return what makes all names known that should be, and has port 53 answered where it is not.
+    def unanswered(self, comparison: Comparison) -> list[Difference]:
+        """Return where names should be answered and are not: in sandboxes, and where the host may ask."""
+        _, views = self._names(comparison.found)
+        names = dict.fromkeys(self._host_names.views(), "the host")
+        standing = [one for one in self.rows.open() if not comparison.is_lost(one)]
+        names.update((self._sandboxes.path(sandbox.id), sandbox.name) for sandbox in standing)
+        return [
+            Difference(subject=names[path], what="names are not answered in it", cure="answer port 53 there")
+            for path in views
+            if path not in comparison.found.served and path in names
+        ]
+
+    async def mend_names(self, comparison: Comparison) -> None:
+        """Make all names known that should be, and have port 53 answered where it is not."""
+        members, views = self._names(comparison.found)
+        missing = [path for path in views if path not in comparison.found.served]
+        serve = [ServeNames(netns=path, view=views[path]) for path in missing]
+        await self._carry_out(NAMES, "names", [ReplaceNames(members=members, views=views), *serve])
+
+    def _names(self, found: Findings) -> tuple[tuple[Member, ...], dict[str, View]]:
+        """Return who is to be known by name, and what each sandbox is to see.
 
         A sandbox that is answered stays so, even if it is on no network with names now: its resolv.conf says so.
         """
         rules = self._means.names()
         known: list[Member] = []
         views: dict[str, View] = dict(self._host_names.views())
-        for sandbox in self._open():
+        for sandbox in self.rows.open():
             shape, path = self._sandboxes.attachments(sandbox.id), self._sandboxes.path(sandbox.id)
             known.extend(naming.members(shape, rules))
             sees = naming.view(shape, rules)
@@ -216,17 +225,7 @@ class Restoration:
                 sees = naming.view_anyway(shape, rules)
             if sees is not None:
                 views[path] = sees
-        serve = [ServeNames(netns=path, view=view) for path, view in views.items() if path not in found.served]
-        return [ReplaceNames(members=tuple(known), views=views), *serve]
-
-    def _stands(self, item: Attachment, found: Findings) -> bool:
-        """Tell whether an endpoint's end on the host is up and on its bridge."""
-        name = item.endpoint.host_interface
-        if not name:
-            return True
-        link = found.links.get(name)
-        masters = {found.links[own].index for own in self._links_of(item.network) if own in found.links}
-        return link is not None and link.up and (not masters or link.master in masters)
+        return tuple(known), views
 
     def _rejoined(self, attach: Sequence[Op]) -> list[Op]:
         """Return what puts an endpoint's end on the host on its bridge and up."""
@@ -236,91 +235,13 @@ class Restoration:
             if isinstance(op, AddVeth)
         ]
 
-    def _links_of(self, network: Network) -> Sequence[str]:
-        return self._drivers[network.driver].links(network)
+    async def _carry_out(self, owner: Id, what: str, ops: Sequence[Op], *, more: bool = False) -> None:
+        """Mend one thing; what cannot be mended is said and noted, and does not keep the others from being mended.
 
-    def _holds(self, shape: Sequence[Attachment]) -> list[HoldPort]:
-        return [
-            HoldPort(protocol=binding.port.protocol, address=binding.host_ip, port=binding.host_port)
-            for item in shape
-            for binding in item.endpoint.bindings
-            if binding.host_port
-        ]
-
-    async def _do_or_log(self, what: str, ops: Sequence[Op]) -> None:
-        """Mend one thing; what cannot be mended is said and does not keep the others from being mended."""
-        for failure in await carry_out_all(self._host, ops):
+        With `more` this goes on with what was begun: earlier faults stay noted.
+        """
+        failures = await carry_out_all(self._host, ops)
+        for failure in failures:
             log.error("%s could not be restored as a whole: %s", what, failure)
-
-    async def _sweep(self, found: Findings) -> None:
-        """Remove everything that carries our tag and that no row owns."""
-        own_links = {name for network in self._networks() for name in self._drivers[network.driver].links(network)}
-        own_links.update(item.host_interface for item in self._state.endpoints.values() if self._is_open(item.sandbox))
-        own_namespaces = {self._sandboxes.path(sandbox.id) for sandbox in self._open()}
-        own_ports = {
-            _held(hold) for sandbox in self._open() for hold in self._holds(self._sandboxes.attachments(sandbox.id))
-        }
-        ops: list[Op] = [
-            DeleteLink(name=link.name)
-            for link in found.links.values()
-            if link.group == self._group and link.name not in own_links
-        ]
-        asking = {self._sandboxes.path(one.id) for one in self._open() if self._sandboxes.attachments(one.id)}
-        asking.update(self._host_names.views())
-        ops.extend(StopNames(netns=path) for path in sorted(found.served - asking))
-        ops.extend(DeleteNamespace(path=path) for path in sorted(found.pins - own_namespaces))
-        ops.extend(
-            ReleasePort(protocol=port.protocol, address=port.address, port=port.port)
-            for port in found.held
-            if port not in own_ports
-        )
-        ops.extend(self._unowned_answers(found))
-        ops.extend(
-            ForgetFlows(
-                protocol=port.protocol, address=None if port.address.is_unspecified else port.address, port=port.port
-            )
-            for port in found.held
-            if port not in own_ports and port.protocol is Protocol.UDP
-        )
-        for op in ops:
-            log.warning("sweeping what nobody owns: %s", op)
-            try:
-                await self._host.do([op])
-            except OperationFailed as failure:
-                log.error("it could not be swept: %s", failure)
-
-    def _unowned_answers(self, found: Findings) -> list[Op]:
-        """Return what has the host answer for nobody; an address outside our networks is another engine's business."""
-        subnets = [pool.subnet for network in self._networks() for pool in network.pools]
-        shapes = [item for sandbox in self._open() for item in self._sandboxes.attachments(sandbox.id)]
-        own = set(self._neighbours.addresses(shapes))
-        return [
-            UnproxyNeighbour(address=proxied.address)
-            for proxied in found.proxied
-            if proxied.address not in own and any(proxied.address in subnet for subnet in subnets)
-        ]
-
-    def _is_open(self, sandbox: Id) -> bool:
-        row = self._state.sandboxes.get(sandbox)
-        return row is not None and row.open
-
-
-def is_damaged(ops: Sequence[Op], links: Mapping[str, Link]) -> bool:
-    """Tell whether the links lack anything of what operations would see to. Sysctls cannot be told from links."""
-    return any(_is_missing(op, links) for op in ops)
-
-
-def _is_missing(op: Op, links: Mapping[str, Link]) -> bool:
-    match op:
-        case AddBridge(name=name):
-            return name not in links
-        case AddAddress(link=name, address=address, netns=None):
-            return name not in links or address not in links[name].addresses
-        case SetLinkUp(name=name, netns=None):
-            return name not in links or not links[name].up
-        case _:
-            return False
-
-
-def _held(hold: HoldPort) -> HeldPort:
-    return HeldPort(protocol=hold.protocol, address=hold.address, port=hold.port)
+        earlier = self._condition.of(owner) if more else ()
+        self._condition.note(owner, [*earlier, *map(str, failures)])

@@ -1,10 +1,11 @@
 """The routes of networks."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from aiohttp import web
+from msgspec import UNSET
 
 from netwright.api.call import Call, answer, empty, encoded
 from netwright.api.filters import Filters
@@ -55,11 +56,13 @@ class NetworkRoutes:
         sandboxes: Sandboxes,
         containers: Containers,
         defaults: Callable[[str], Mapping[str, str]],
+        faults: Callable[[Id], Sequence[str]] = lambda _: (),
     ) -> None:
         self._networks = networks
         self._sandboxes = sandboxes
         self._containers = containers
         self._defaults = defaults
+        self._faults = faults
         self._encoded: dict[ApiVersion, dict[Id, tuple[Network, bytes]]] = {}
 
     def routes(self) -> list[Route]:
@@ -90,7 +93,9 @@ class NetworkRoutes:
 
     def _whole(self, network: Network, version: ApiVersion) -> wire.NetworkShown:
         usage = self._networks.usage(network.id) if version >= STATUS else None
-        return show_network(network, version, self._networks.attachments(network.id), usage)
+        shown = show_network(network, version, self._networks.attachments(network.id), usage)
+        shown.degraded = list(self._faults(network.id)) or UNSET
+        return shown
 
     def _all(self, version: ApiVersion) -> bytes:
         """Return all networks as JSON. Clients poll it: what has been encoded is kept for as long as it is true.

@@ -44,6 +44,8 @@ class SystemBackends:
     about: Callable[[], About]
     measure: Callable[[], Awaitable[None]]
     """Brings figures up to date that are kept elsewhere."""
+    faults: Callable[[], Sequence[str]] = tuple
+    """What is out of order and could not be put right."""
 
 
 class SystemRoutes:
@@ -83,6 +85,7 @@ class SystemRoutes:
             images=len(self._with.images.list()),
             tasks=len(asyncio.all_tasks()),
             subscribers=self._with.bus.subscribers,
+            faults=self._with.faults(),
         )
         return answer(show_info(self._with.about(), look(), present, datetime.now(UTC), call.version))
 

@@ -42,6 +42,8 @@ class Shown:
     directories: Mapping[str, str] = field(default_factory=dict)
     exposed: tuple[Port, ...] = ()
     executions: Sequence[str] = ()
+    degraded: Sequence[str] = ()
+    """What of its network is out of order."""
 
     @property
     def endpoints(self) -> Sequence[Attachment]:
@@ -147,6 +149,7 @@ def _show_settings(shown: Shown, version: ApiVersion) -> wire.NetworkSettings:
         sandbox_key=shown.sandbox_key if shown.networked else "",
         ports=granted(shown.endpoints, shown.exposed),
         networks={item.network.name: show_endpoint(item, version) for item in shown.endpoints},
+        degraded=list(shown.degraded) or UNSET,
     )
 
 
@@ -156,6 +159,7 @@ def _show_old_settings(shown: Shown, version: ApiVersion) -> wire.OldNetworkSett
         sandbox_key=shown.sandbox_key if shown.networked else "",
         ports=granted(shown.endpoints, shown.exposed),
         networks={item.network.name: show_endpoint(item, version) for item in shown.endpoints},
+        degraded=list(shown.degraded) or UNSET,
     )
     main = settings.networks.get(BRIDGE)
     if main is not None:

@@ -41,6 +41,8 @@ class Present:
     images: int = 0
     tasks: int = 0
     subscribers: int = 0
+    faults: Sequence[str] = ()
+    """What is out of order and could not be put right."""
 
 
 def show_version(machine: Machine) -> wire.Version:
@@ -101,6 +103,7 @@ def show_info(about: About, machine: Machine, present: Present, now: datetime, v
         live_restore_enabled=about.live_restore,
         default_address_pools=[wire.AddressPool(base=base, size=size) for base, size in about.pools] or UNSET,
         firewall_backend=wire.FirewallBackend(driver=about.firewall) if version >= FIREWALL else UNSET,
+        warnings=[f"WARNING: {fault}" for fault in present.faults] or None,
     )
     _show_controllers(info, machine.controllers)
     return info

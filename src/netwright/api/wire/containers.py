@@ -251,12 +251,13 @@ class Address(Shape, kw_only=True):
 
 
 class NetworkSettings(Shape, kw_only=True):
-    """A container's network as inspected."""
+    """A container's network as inspected. `Degraded`, which is ours, says what is out of order, if anything is."""
 
     sandbox_id: str = field(default="", name="SandboxID")
     sandbox_key: str = ""
     ports: dict[str, list[PortBinding] | None] = field(default_factory=dict)
     networks: dict[str, EndpointSettings] = field(default_factory=dict)
+    degraded: list[str] | UnsetType = UNSET
 
 
 class OldNetworkSettings(Shape, kw_only=True):
@@ -280,6 +281,7 @@ class OldNetworkSettings(Shape, kw_only=True):
     ipv6_gateway: str = field(default="", name="IPv6Gateway")
     mac_address: str = ""
     networks: dict[str, EndpointSettings] = field(default_factory=dict)
+    degraded: list[str] | UnsetType = UNSET
 
 
 class ContainerShown(Shape, kw_only=True):

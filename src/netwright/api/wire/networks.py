@@ -88,7 +88,7 @@ class NetworkStatus(Shape, kw_only=True):
 
 
 class NetworkShown(Shape, kw_only=True):
-    """A network in a list or an inspection."""
+    """A network in a list or an inspection. `Degraded`, which is ours, says what is out of order, if anything is."""
 
     name: str
     id: str
@@ -107,6 +107,7 @@ class NetworkShown(Shape, kw_only=True):
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     status: NetworkStatus | UnsetType = UNSET
+    degraded: list[str] | UnsetType = UNSET
 
 
 class EndpointIpam(Shape, kw_only=True, omit_defaults=True):

@@ -61,6 +61,7 @@ class Surroundings:
     machine: Machine | None = None
     cgroup_v2: bool = False
     swap_limits: bool = False
+    cgroup_parent: str = CGROUP_PARENT
 
 
 def config(container: Container, around: Surroundings) -> dict[str, object]:
@@ -177,7 +178,7 @@ def _linux(container: Container, around: Surroundings, capabilities: tuple[str, 
         "namespaces": _namespaces(host, around),
         "resources": resources(host, around.devices, swap_limits=around.swap_limits),
         "devices": [oci_device(node) for node in around.devices],
-        "cgroupsPath": f"{host.cgroup_parent or CGROUP_PARENT}/{container.id}",
+        "cgroupsPath": f"{host.cgroup_parent or around.cgroup_parent}/{container.id}",
         "sysctl": _sysctls(container, around),
     }
     if not host.privileged:

@@ -89,6 +89,8 @@ TABLE = (
     Entry("sources ls", "sources.LS", MANAGEMENT, "List sets of sources", ("sources list",)),
     Entry("sources rm", "sources.RM", MANAGEMENT, "Remove sets of sources", ("sources remove",)),
     Entry("sources set", "sources.SET", MANAGEMENT, "Name those who may connect to published ports"),
+    Entry("check", "upkeep.CHECK", ENGINE, "Tell every difference between what should be and what is, with its cure"),
+    Entry("repair", "upkeep.REPAIR", ENGINE, "Put right what is not as it should be"),
     Entry("system prune", "prune.SYSTEM", ENGINE, "Remove everything that is unused"),
     Entry("completion", "completion.COMPLETION", ENGINE, "Print the completion script of a shell"),
 )
