@@ -279,6 +279,7 @@ class Engine:
         self._with.bus.close()
         self._with.host.close()
         self._with.store.close()
+        Cgroups(cgroup_tag(self._identity)).remove_parents()
 
     async def reload(self, config: Config) -> None:
         """Go on with another configuration; only reloadable options differ, and they are read where they are used."""

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from docker import DockerClient
 
+from netwright.app import cgroup_tag
+
 ROOT = Path(__file__).resolve().parents[2]
 NETWRIGHT = ROOT / ".venv" / "bin" / "netwright"
 PEERS = ROOT / ".cache" / "peers" / "root"
@@ -249,6 +251,21 @@ class Engine:
         for pid in processes_naming(str(self.folder)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self._remove_cgroups()
+
+    def _remove_cgroups(self) -> None:
+        """Remove what a killed engine has left of its own cgroup; the kernel needs a moment to let killed ones go."""
+        tag = cgroup_tag((self.data_root / "engine-id").read_text().strip())
+        deadline = time.monotonic() + 10
+        root, name = Path("/sys/fs/cgroup"), f"netwright/{tag}"
+        while left := [path for path in (root / name, *root.glob(f"*/{name}")) if path.is_dir()]:
+            for path in left:
+                for directory in sorted((*path.iterdir(), path), reverse=True):
+                    with contextlib.suppress(OSError):
+                        if directory.is_dir():
+                            directory.rmdir()
+            if time.monotonic() > deadline:
+                raise AssertionError(f"cgroups are left: {left}")
 
 
 def processes_naming(text: str) -> Sequence[int]:

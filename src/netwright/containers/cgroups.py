@@ -45,7 +45,7 @@ class Cgroups:
                 _remove(directory)
 
     def remove_parents(self) -> None:
-        """Remove the engine's own cgroup, and the common one where no other engine has any."""
+        """Remove the engine's own cgroup where no container is left in it, and the common one where no engine is."""
         for name in dict.fromkeys((self.parent, CGROUP_PARENT)):
             for path in self._everywhere(name):
                 _remove(path)

@@ -5,6 +5,7 @@ stood half-made at a crash is either named by a row, and is finished here, or by
 What is compared, and how, says `controller.comparison`; what cannot be mended is noted in `controller.condition`.
 """
 
+import errno
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from netwright.controller.sandboxes import Collaborators, Sandboxes
 from netwright.controller.shape import difference, sysctl_ops
 from netwright.controller.teardown import carry_out_all
 from netwright.dns.zone import Member, View
+from netwright.errors import OperationFailed
 from netwright.host.ops import (
     AddBridge,
     AddVeth,
@@ -130,13 +132,20 @@ class Restoration:
             held=frozenset(ports),
             proxied=proxied,
             served=frozenset(served),
-            inside={path: await self._inside(path) for path in sorted(paths & namespaces)},
+            inside={path: inside for path in sorted(paths & namespaces) if (inside := await self._inside(path))},
         )
         return Comparison(self.rows, findings)
 
-    async def _inside(self, path: str) -> Inside:
-        links = await self._host.ask(Links(path))
-        return Inside(links={link.name: link for link in links}, routes=await self._host.ask(Routes(path)))
+    async def _inside(self, path: str) -> Inside | None:
+        """Look into a sandbox; None where it was closed since it was seen."""
+        try:
+            links = await self._host.ask(Links(path))
+            routes = await self._host.ask(Routes(path))
+        except OperationFailed as failure:
+            if failure.errno == errno.ENOENT:
+                return None
+            raise
+        return Inside(links={link.name: link for link in links}, routes=routes)
 
     async def _close_lost(self, comparison: Comparison) -> None:
         """Note that a stack is no more where its namespace is gone: the machine was started anew."""
