@@ -254,6 +254,8 @@ class Trial:
         for one in containers:
             if one["Names"] != ["/bystander"]:
                 must(engine, ("DELETE", f"/containers/{one['Id']}?force=1&v=1", None))
+        # As in Docker, a prune of containers leaves their anonymous volumes.
+        must(engine, ("POST", "/volumes/prune", None))
         _, networks = engine.call("GET", "/networks?filters=%7B%22type%22%3A%5B%22custom%22%5D%7D")
         assert isinstance(networks, list)
         for one in networks:

@@ -1,0 +1,97 @@
+"""Restarts of the engine under load: how soon it is ready again, and what traffic loses meanwhile.
+
+    .venv/bin/python bench/restart.py [--containers N] [--ports N] [--rounds N]
+
+A machine of namespaces with a neighbour; connections through published ports and between containers, new connections,
+and pings go on all the time. The engine is stopped, and killed, and started again. Ready is when it answers a ping.
+"""
+
+import argparse
+import contextlib
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from engines import ROOT
+from figures import Figure, Target, exit_code, quarter, quietest, show
+
+sys.path.append(str(ROOT / "tests" / "e2e"))
+
+from load import IMAGE, Load
+from machine import Engine, Machine
+
+READY = Target("at most", 2000.0, of_ratio=False)
+NOTHING = Target("at most", 0.0, of_ratio=False)
+
+ENDS: Mapping[str, Callable[[Engine], object]] = {"stopped": Engine.stop, "killed": Engine.kill}
+
+
+@contextlib.contextmanager
+def loaded(containers: int, ports: int) -> Iterator[Load]:
+    """Yield an engine under load on a machine of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-restart-"))
+    machine = Machine(folder)
+    engine = Engine(machine, folder)
+    try:
+        engine.start()
+        engine.docker("import", str(_image(folder)), IMAGE)
+        yield Load(engine, containers=containers, ports=ports, echoing=min(10, containers))
+    finally:
+        engine.close()
+        machine.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _image(folder: Path) -> Path:
+    root = folder / "image"
+    (root / "bin").mkdir(parents=True)
+    shutil.copy2("/bin/busybox", root / "bin" / "busybox")
+    (root / "bin" / "sleep").symlink_to("busybox")
+    return Path(shutil.make_archive(str(folder / "image"), "tar", root))
+
+
+def measure(containers: int, ports: int, rounds: int) -> list[Figure]:
+    """Measure and print."""
+    ready: dict[str, list[float]] = {end: [] for end in ENDS}
+    with loaded(containers, ports) as load:
+        engine = load.engine
+        before = load.identity(), load.objects()
+        load.begin()
+        for _ in range(rounds):
+            for name, end in ENDS.items():
+                end(engine)
+                begin = time.perf_counter()
+                engine.start()
+                ready[name].append((time.perf_counter() - begin) * 1000)
+        flows = load.end()
+        changed = sum(one != other for one, other in zip(before, (load.identity(), load.objects()), strict=True))
+    found = [
+        Figure(f"ready again after it was {name}, ms", quarter(times), target=READY, judged=quietest(times, 3))
+        for name, times in ready.items()
+    ]
+    for kind, what in (("stream", "connections broken"), ("connect", "new connections failed"), ("ping", "pings lost")):
+        mine = [flow for flow in flows if flow["kind"] == kind]
+        sent = sum(flow["sent"] for flow in mine)
+        found.append(Figure(f"{what}, of {sent}", sum(flow["lost"] for flow in mine), target=NOTHING))
+    worst = max(flow["worst"] for flow in flows if flow["kind"] != "connect") * 1000
+    found.append(Figure("longest answer on a standing flow, ms", worst))
+    found.append(Figure("identities or interfaces that changed", changed, target=NOTHING))
+    show(f"restarts with {containers} containers and {ports} published ports", found)
+    return found
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--containers", type=int, default=200, help="running containers (default 200)")
+    parser.add_argument("--ports", type=int, default=400, help="published ports (default 400)")
+    parser.add_argument("--rounds", type=int, default=3, help="restarts of each kind (default 3)")
+    given = parser.parse_args()
+    return exit_code(measure(given.containers, given.ports, given.rounds))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
