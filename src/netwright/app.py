@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from netwright.api import openapi
 from netwright.api.routes.absent import routes as absent_routes
 from netwright.api.routes.containers import ContainerBackends, ContainerRoutes
 from netwright.api.routes.events import EventRoutes
@@ -353,9 +354,9 @@ class Engine:
             *SourceRoutes(network.source_sets).routes(),
             *UpkeepRoutes(Upkeep(network.diagnosis, services.containers)).routes(),
             *NameRoutes(services.containers, network.name_questions).routes(),
-            *absent_routes(),
         ]
-        return Server(routes, self._with.metrics).runner(shutdown_timeout=shutdown_timeout)
+        answers = Server([*routes, openapi.route(routes), *absent_routes()], self._with.metrics)
+        return answers.runner(shutdown_timeout=shutdown_timeout)
 
     def _network_name(self, reference: str) -> str:
         """Return the name of a network, however it is named; what is no network keeps what it is called."""

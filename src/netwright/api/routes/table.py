@@ -59,6 +59,11 @@ class Table:
         return None
 
 
+def parameters(pattern: str) -> list[str]:
+    """Return the names of a pattern's parameters."""
+    return re.findall(r"\{(\w+)(?:\.\.\.)?\}", pattern)
+
+
 def _first(path: str) -> str:
     return path.split("/", 2)[1] if path.startswith("/") else ""
 

@@ -260,16 +260,13 @@ class NetworkSettings(Shape, kw_only=True):
     degraded: list[str] | UnsetType = UNSET
 
 
-class OldNetworkSettings(Shape, kw_only=True):
+class OldNetworkSettings(NetworkSettings, kw_only=True):
     """The same before API 1.52; the fields from EndpointID on are those of the default bridge."""
 
     bridge: str = ""
-    sandbox_id: str = field(default="", name="SandboxID")
     hairpin_mode: bool = False
     link_local_ipv6_address: str = field(default="", name="LinkLocalIPv6Address")
     link_local_ipv6_prefix_len: int = field(default=0, name="LinkLocalIPv6PrefixLen")
-    ports: dict[str, list[PortBinding] | None] = field(default_factory=dict)
-    sandbox_key: str = ""
     secondary_ip_addresses: list[Address] | None = field(default=None, name="SecondaryIPAddresses")
     secondary_ipv6_addresses: list[Address] | None = field(default=None, name="SecondaryIPv6Addresses")
     endpoint_id: str = field(default="", name="EndpointID")
@@ -280,8 +277,6 @@ class OldNetworkSettings(Shape, kw_only=True):
     ip_prefix_len: int = field(default=0, name="IPPrefixLen")
     ipv6_gateway: str = field(default="", name="IPv6Gateway")
     mac_address: str = ""
-    networks: dict[str, EndpointSettings] = field(default_factory=dict)
-    degraded: list[str] | UnsetType = UNSET
 
 
 class ContainerShown(Shape, kw_only=True):
@@ -311,7 +306,7 @@ class ContainerShown(Shape, kw_only=True):
     size_root_fs: int | UnsetType = UNSET
     mounts: list[MountShown]
     config: Config
-    network_settings: NetworkSettings | OldNetworkSettings
+    network_settings: NetworkSettings
 
 
 class PortShown(Shape, kw_only=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, UnsetType, field
 
-from netwright.api.wire.containers import Config, GraphDriver, Nothing
+from netwright.api.wire.containers import GraphDriver, Nothing
 from netwright.api.wire.shape import Shape
 
 
@@ -59,7 +59,8 @@ class ImageShown(Shape, kw_only=True):
     created: str
     docker_version: str | UnsetType = ""
     author: str | UnsetType
-    config: Config | ImageConfig
+    config: Shape
+    """An ImageConfig; before API 1.52 a Config. No document can describe a choice between two untagged shapes."""
     architecture: str
     os: str
     size: int
