@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 _SETTLE_SECONDS = 20.0
 """How long changes may still take when the server has ended: longer than a container gets to stop in."""
 
+_HEAD_LIMIT = 1 << 20
+"""The longest line of a request's head in bytes, as in Go: filters may be long, and so are tokens of registries."""
+
 _VERSIONED = re.compile(r"/v([0-9]{1,4}\.[0-9]{1,4})(/.*)")
 
 
@@ -137,7 +140,13 @@ class _Runner(web.BaseRunner):
         await self._answers.end()
 
     async def _make_server(self) -> web.Server:
-        return web.Server(self._answers.respond, handler_cancellation=True, access_log=None)
+        return web.Server(
+            self._answers.respond,
+            handler_cancellation=True,
+            access_log=None,
+            max_line_size=_HEAD_LIMIT,
+            max_field_size=_HEAD_LIMIT,
+        )
 
     async def _cleanup_server(self) -> None:
         await self._answers.settle()

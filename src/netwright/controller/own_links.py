@@ -5,8 +5,19 @@ from collections.abc import Set as AbstractSet
 
 from netwright.controller.state import State
 from netwright.drivers.api import Driver
+from netwright.host.protocol import Host
+from netwright.host.queries import Links
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Network
+
+
+async def tagged(host: Host, group: int) -> frozenset[str]:
+    """Return the interfaces that carry an engine's tag: also those of a network that is just being removed.
+
+    Its row is gone before its interface is, and what is taken out of service tells nothing more: a route through it
+    that is taken for a stranger's would be remembered for ever.
+    """
+    return frozenset(link.name for link in await host.ask(Links()) if link.group == group)
 
 
 class OwnLinks:
