@@ -31,7 +31,7 @@ from netwright.containers.assembly import Services, Settings, assemble
 from netwright.containers.cgroups import Cgroups
 from netwright.containers.files import HOSTNAME, HOSTS, RESOLV_CONF, NameSettings, NetworkFiles
 from netwright.containers.layout import Layout
-from netwright.containers.processes import become_reaper
+from netwright.containers.processes import become_reaper, raise_file_limit
 from netwright.containers.upkeep import Upkeep
 from netwright.controller.engine import EngineSettings, NetworkEngine, has_ipv6, host_ports
 from netwright.controller.names import NameRules
@@ -245,6 +245,7 @@ class Engine:
     async def start(self) -> None:
         """Bring machine and store to agree, and take up what lives."""
         become_reaper()
+        raise_file_limit()
         self._with.bus.watch(self._count)
         self._with.metrics.gauge(
             "degraded", "What is out of order and could not be put right.", lambda: len(self._with.network.faults())

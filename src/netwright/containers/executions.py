@@ -20,6 +20,7 @@ from netwright.containers.runtime import Runtime, StartFailed, Terminal, exit_co
 from netwright.containers.spec.capabilities import choose
 from netwright.containers.spec.config import console_size, oci_capabilities, oci_process
 from netwright.containers.spec.process import overlaid
+from netwright.containers.spec.resources import oci_rlimits
 from netwright.containers.starting import find_user
 from netwright.containers.streams import Hub
 from netwright.containers.terminals import Terminals
@@ -154,6 +155,7 @@ class Executions:
             available=self._offer.capabilities,
         )
         return {
+            "rlimits": oci_rlimits(row.host, self._offer.open_files),
             **oci_process(
                 request.arguments,
                 overlaid(defaults, request.environment),

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ class Offer:
     swap_limits: bool
     seccomp: bytes
     machine: Machine
+    open_files: tuple[int, int] | None = None
 
 
 def look() -> Offer:
@@ -45,6 +47,7 @@ def look() -> Offer:
         swap_limits=cgroup_v2 or Path("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes").exists(),
         seccomp=profile.read_bytes() if profile is not None else b"",
         machine=Machine(architecture=platform.machine(), kernel=kernel),
+        open_files=resource.getrlimit(resource.RLIMIT_NOFILE),
     )
 
 

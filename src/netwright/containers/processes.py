@@ -8,6 +8,7 @@ that only it has: conmon by the container's id on its command line, the containe
 import asyncio
 import ctypes
 import os
+import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,12 @@ def become_reaper() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise SystemFailure(f"the engine cannot reap orphans: {os.strerror(ctypes.get_errno())}")
+
+
+def raise_file_limit() -> None:
+    """Let this process have as many open files as it may: it holds two for each container, and more for each client."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def readable(descriptor: int) -> None:

@@ -128,6 +128,7 @@ class Starting:
             cgroup_v2=self.offer.cgroup_v2,
             swap_limits=self.offer.swap_limits,
             cgroup_parent=self.cgroup_parent,
+            open_files=self.offer.open_files,
         )
 
 

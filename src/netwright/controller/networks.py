@@ -363,6 +363,9 @@ class Networks:
         driver = self._with.drivers[network.driver]
         # The row goes first: nobody can join what is being taken down, and the sweep removes what a crash leaves.
         async with AsyncExitStack() as afterwards, self._with.firewall.changing() as firewall:
+            if network.id not in self._state.networks:
+                # Somebody else has removed it while the firewall was awaited.
+                raise NotFound(f"network {network.name} not found")
             # Nothing is awaited between this look and the row's deletion from memory: nobody can join in between.
             self._refuse_used(network)
             await self._forget_row(network)

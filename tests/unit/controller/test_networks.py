@@ -67,3 +67,16 @@ async def test_nothing_of_a_removed_network_stays_in_the_firewall() -> None:
     await engine.firewall.tidied()
 
     assert differences(before, world.seen()["machine"]) == []
+
+
+async def test_two_removals_of_one_network_at_once_are_one_removal_and_one_refusal() -> None:
+    world = World()
+    engine = await world.live()
+    await engine.networks.create(network("blue"))
+
+    async with engine.firewall.still():
+        removals = [asyncio.ensure_future(engine.networks.remove("blue")) for _ in range(2)]
+        await give_turns(20)
+    ends = await asyncio.gather(*removals, return_exceptions=True)
+
+    assert sorted(type(end).__name__ for end in ends) == ["Network", "NotFound"]

@@ -46,7 +46,8 @@ class Surroundings:
 
     `netns` is the path of the network namespace, None for the host's. `files` maps targets such as /etc/hosts to paths
     on the host. `init` is the host path of a small init, needed with `--init`. `devices` are those asked for, or all of
-    the host with `--privileged`. `capabilities` are the engine's own.
+    the host with `--privileged`. `capabilities` are the engine's own. `open_files` are the
+    soft and hard limit of open files that the engine was started with: its own are higher.
     """
 
     root: str
@@ -62,6 +63,7 @@ class Surroundings:
     cgroup_v2: bool = False
     swap_limits: bool = False
     cgroup_parent: str = CGROUP_PARENT
+    open_files: tuple[int, int] | None = None
 
 
 def config(container: Container, around: Surroundings) -> dict[str, object]:
@@ -70,7 +72,7 @@ def config(container: Container, around: Surroundings) -> dict[str, object]:
     capabilities = granted(host, around)
     return {
         "ociVersion": "1.0.2",
-        "process": process(container, around.user, capabilities),
+        "process": process(container, around.user, capabilities, around.open_files),
         "root": {"path": around.root, "readonly": host.read_only},
         **({} if host.uts_mode == "host" else {"hostname": container.hostname}),
         "mounts": _mounts(container, around),
@@ -83,7 +85,9 @@ def granted(host: HostSettings, around: Surroundings) -> tuple[str, ...]:
     return choose(add=host.cap_add, drop=host.cap_drop, privileged=host.privileged, available=around.capabilities)
 
 
-def process(container: Container, user: User, capabilities: tuple[str, ...]) -> dict[str, object]:
+def process(
+    container: Container, user: User, capabilities: tuple[str, ...], open_files: tuple[int, int] | None
+) -> dict[str, object]:
     """Return the `process` section."""
     host = container.host
     wanted: dict[str, object] = {
@@ -91,7 +95,7 @@ def process(container: Container, user: User, capabilities: tuple[str, ...]) -> 
         "terminal": container.process.tty,
         "capabilities": oci_capabilities(capabilities),
         "noNewPrivileges": _no_new_privileges(host),
-        "rlimits": oci_rlimits(host),
+        "rlimits": oci_rlimits(host, open_files),
     }
     if host.oom_score:
         wanted["oomScoreAdj"] = host.oom_score

@@ -152,12 +152,12 @@ def oci_device(node: DeviceNode) -> dict[str, object]:
     }
 
 
-def oci_rlimits(host: HostSettings) -> list[dict[str, object]]:
-    """Return the ulimits in the runtime's words."""
-    return [
-        {"type": f"RLIMIT_{limit.name.upper()}", "soft": _unsigned(limit.soft), "hard": _unsigned(limit.hard)}
-        for limit in host.ulimits
-    ]
+def oci_rlimits(host: HostSettings, open_files: tuple[int, int] | None) -> list[dict[str, object]]:
+    """Return the ulimits in the runtime's words; `open_files` are the soft and hard one where the host says none."""
+    wanted = [(limit.name.upper(), limit.soft, limit.hard) for limit in host.ulimits]
+    if open_files is not None and all(name != "NOFILE" for name, _, _ in wanted):
+        wanted.append(("NOFILE", *open_files))
+    return [{"type": f"RLIMIT_{name}", "soft": _unsigned(soft), "hard": _unsigned(hard)} for name, soft, hard in wanted]
 
 
 def _unsigned(value: int) -> int:
