@@ -1,10 +1,18 @@
 """All benchmarks one after the other, as `make bench` runs them; exit code 1 where a target is missed.
 
-.venv/bin/python bench/all.py
+    .venv/bin/python bench/all.py [--output DIRECTORY] [--only NAME...]
+
+Besides printing, it writes one table of everything: `bench.md` for people, `bench.json` for programs. Beside Docker's
+daemon stand, for what they do, netavark and the CNI plugins. `soak.py` takes an hour and is a command of its own.
 """
 
+import argparse
+import json
 import os
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import attach
 import commandline
@@ -14,25 +22,82 @@ import dns
 import healing
 import ipam
 import networks
+import peers
 import proxy
 import publish
-from figures import exit_code, show
+import restart
+import scale
+from engines import ROOT
+from figures import Figure, exit_code, show
+
+
+def _names() -> list[Figure]:
+    found = dns.measure(5, 2)
+    show("names", found)
+    return found
+
+
+ALL: dict[str, Callable[[], Sequence[Figure]]] = {
+    "addresses": lambda: ipam.measure(10_000, 1),
+    "attach": lambda: attach.measure(8),
+    "beside Docker": lambda: compare.measure(15),
+    "beside one-shot programs": lambda: peers.measure(20),
+    "healing": lambda: healing.measure(200, 1000, 5),
+    "networks": lambda: networks.measure(25),
+    "command line": lambda: commandline.measure(20),
+    "ports": lambda: publish.measure(10),
+    "names": _names,
+    "many starts": lambda: crowd.measure(200, 20_000, 20),
+    "proxy": lambda: proxy.measure(10),
+    "restart": lambda: restart.measure(200, 400, 3),
+    "growth": lambda: scale.measure(1000),
+}
+
+
+def table(found: dict[str, Sequence[Figure]], busy: str) -> str:
+    """Return everything as one table in markdown."""
+    lines = [busy, "", "| | what | netwright | beside | ratio | target | verdict |", "|---|---|---:|---:|---:|---|---|"]
+    for name, figures in found.items():
+        for figure in figures:
+            beside = "" if figure.theirs is None else f"{figure.theirs:.2f}"
+            ratio = "" if figure.ratio is None else f"{figure.ratio:.3f}"
+            cells = [
+                name,
+                figure.what.strip(),
+                f"{figure.ours:.2f}",
+                beside,
+                ratio,
+                str(figure.target or ""),
+                figure.verdict,
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def document(found: dict[str, Sequence[Figure]]) -> str:
+    """Return everything as JSON."""
+    rows = [
+        {"benchmark": name, **asdict(figure), "ratio": figure.ratio, "verdict": figure.verdict}
+        for name, figures in found.items()
+        for figure in figures
+    ]
+    return json.dumps(rows, indent=1) + "\n"
 
 
 def main() -> int:
-    """Measure everything and print."""
-    load = os.getloadavg()[0]
-    print(f"load average before: {load:.1f} on {os.cpu_count()} processors", end="")
-    print(" (busy: trust ratios, not milliseconds)" if load > 0.5 else "")
-    found = [*ipam.measure(10_000, 1), *attach.measure(8), *compare.measure(15)]
-    found += [*healing.measure(200, 1000, 5)]
-    found += [*networks.measure(25), *commandline.measure(20), *publish.measure(10), *proxy.measure(10)]
-    found += [*crowd.measure(200, 20_000, 20)]
-    names = dns.measure(5, 2)
-    show("names", names)
-    found += names
-    print()
-    return exit_code(found)
+    """Measure everything, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=ROOT / ".cache" / "bench", help="where the tables are written")
+    parser.add_argument("--only", nargs="*", choices=tuple(ALL), default=tuple(ALL), help="some of the benchmarks")
+    given = parser.parse_args()
+    busy = f"Load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors."
+    print(busy, "Where it is more than 0.5, trust ratios, not milliseconds.")
+    found = {name: ALL[name]() for name in given.only}
+    given.output.mkdir(parents=True, exist_ok=True)
+    (given.output / "bench.md").write_text(table(found, busy))
+    (given.output / "bench.json").write_text(document(found))
+    print(f"\nwritten to {given.output}/bench.md and bench.json")
+    return exit_code([figure for figures in found.values() for figure in figures])
 
 
 if __name__ == "__main__":

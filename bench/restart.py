@@ -32,13 +32,20 @@ ENDS: Mapping[str, Callable[[Engine], object]] = {"stopped": Engine.stop, "kille
 @contextlib.contextmanager
 def loaded(containers: int, ports: int) -> Iterator[Load]:
     """Yield an engine under load on a machine of its own."""
+    with bare() as engine:
+        yield Load(engine, containers=containers, ports=ports, echoing=min(10, containers))
+
+
+@contextlib.contextmanager
+def bare() -> Iterator[Engine]:
+    """Yield an engine with an image on a machine of its own that has a neighbour."""
     folder = Path(tempfile.mkdtemp(prefix="bench-restart-"))
     machine = Machine(folder)
     engine = Engine(machine, folder)
     try:
         engine.start()
         engine.docker("import", str(_image(folder)), IMAGE)
-        yield Load(engine, containers=containers, ports=ports, echoing=min(10, containers))
+        yield engine
     finally:
         engine.close()
         machine.close()
@@ -53,9 +60,17 @@ def _image(folder: Path) -> Path:
     return Path(shutil.make_archive(str(folder / "image"), "tar", root))
 
 
+def _processor(engine: Engine) -> float:
+    """Return the processor time that the engine has used since it was started, in ms (proc(5), in ticks of 10 ms)."""
+    assert engine.process is not None
+    fields = Path(f"/proc/{engine.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 10.0
+
+
 def measure(containers: int, ports: int, rounds: int) -> list[Figure]:
     """Measure and print."""
     ready: dict[str, list[float]] = {end: [] for end in ENDS}
+    work: list[float] = []
     with loaded(containers, ports) as load:
         engine = load.engine
         before = load.identity(), load.objects()
@@ -66,12 +81,14 @@ def measure(containers: int, ports: int, rounds: int) -> list[Figure]:
                 begin = time.perf_counter()
                 engine.start()
                 ready[name].append((time.perf_counter() - begin) * 1000)
+                work.append(_processor(engine))
         flows = load.end()
         changed = sum(one != other for one, other in zip(before, (load.identity(), load.objects()), strict=True))
     found = [
         Figure(f"ready again after it was {name}, ms", quarter(times), target=READY, judged=quietest(times, 3))
         for name, times in ready.items()
     ]
+    found.append(Figure("  of it work of the processor, ms", quarter(work)))
     for kind, what in (("stream", "connections broken"), ("connect", "new connections failed"), ("ping", "pings lost")):
         mine = [flow for flow in flows if flow["kind"] == kind]
         sent = sum(flow["sent"] for flow in mine)

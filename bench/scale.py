@@ -1,0 +1,61 @@
+"""Does it stay as quick with a thousand? Attaching on one large network, and on many small ones; the engine's memory.
+
+    .venv/bin/python bench/scale.py [--count N]
+
+The network engine runs in namespaces of its own. Of the first and of the last fifty attaches the better quarter counts.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from engines import ENVIRONMENT
+from figures import Figure, Target, exit_code, quarter, show
+
+_ALONE = ["unshare", "--net", "--mount", "--propagation", "private"]
+_INSIDE = Path(__file__).with_name("scale_inside.py")
+_EDGE = 50
+
+FLAT = Target("at most", 1.5)
+MEMORY = Target("at most", 200.0, of_ratio=False)
+
+
+def measure(count: int) -> list[Figure]:
+    """Measure and print."""
+    inside = ["sh", "-c", 'ip link set lo up; exec "$@"', "sh", sys.executable, str(_INSIDE), str(count)]
+    done = subprocess.run([*_ALONE, *inside], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, check=True)
+    samples: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
+    edge = min(_EDGE, count // 2)
+
+    def grown(what: str, name: str) -> Figure:
+        return Figure(what, *_edges(samples[name], edge), FLAT)
+
+    found = [
+        grown(f"attach, {count}th on one network, ms", "one network"),
+        grown(f"attach, on the {count}th network, ms", "many networks"),
+        Figure(f"making the {count}th network, ms", *_edges(samples["making a network"], edge)),
+        Figure(f"memory with {count} endpoints, MB", samples["memory, one network"][0], target=MEMORY),
+        Figure(f"memory with {count} networks, MB", samples["memory, many networks"][0], target=MEMORY),
+        Figure(f"check of {count} endpoints, ms", samples["check"][0]),
+    ]
+    show(f"growth to {count}", found, "the last", "the first")
+    return found
+
+
+def _edges(samples: Sequence[float], edge: int) -> tuple[float, float]:
+    """Return the better quarter of the last and of the first samples."""
+    return quarter(samples[-edge:]), quarter(samples[:edge])
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=1000, help="endpoints, and networks (default 1000)")
+    return exit_code(measure(parser.parse_args().count))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

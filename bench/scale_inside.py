@@ -1,0 +1,73 @@
+"""The part of `bench/scale.py` that runs in namespaces of its own: measures, and prints JSON.
+
+scale_inside.py COUNT
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from ipaddress import ip_network
+from pathlib import Path
+
+from attach_inside import running_engine
+
+from netwright.controller.api import NetworkRequest, SandboxRequest
+from netwright.controller.engine import NetworkEngine
+from netwright.model.names import new_id
+from netwright.model.network import EndpointSpec, Pool
+
+
+async def opened(engine: NetworkEngine, network: str) -> float:
+    """Open a sandbox on a network and return the milliseconds that it took."""
+    name = new_id()
+    request = SandboxRequest(owner=name, name=name[:12], hostname="box", endpoints={network: EndpointSpec()})
+    begin = time.perf_counter()
+    await engine.sandboxes.open((await engine.sandboxes.create(request)).id)
+    return (time.perf_counter() - begin) * 1000
+
+
+async def clear(engine: NetworkEngine) -> None:
+    """Remove all but what was there at first."""
+    for sandbox in engine.sandboxes.list():
+        if sandbox.name != "bench":
+            await engine.sandboxes.delete(sandbox.id)
+    for network in engine.networks.list():
+        if network.name.startswith("wide"):
+            await engine.networks.remove(network.id)
+
+
+def resident() -> float:
+    """Return the resident memory of this process in MB."""
+    text = Path("/proc/self/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0]) / 1024
+
+
+async def measure(count: int) -> dict[str, list[float]]:
+    """Fill one network, then many networks."""
+    samples: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
+        async with running_engine(Path(folder), "nftables") as (engine, _):
+            await engine.networks.create(NetworkRequest(name="wide", pools=(Pool(subnet=ip_network("10.128.0.0/16")),)))
+            samples["one network"] = [await opened(engine, "wide") for _ in range(count)]
+            samples["memory, one network"] = [resident()]
+            begin = time.perf_counter()
+            found = await engine.diagnosis.check()
+            samples["check"] = [(time.perf_counter() - begin) * 1000]
+            assert list(found) == [], found
+            await clear(engine)
+            samples["many networks"], samples["making a network"] = [], []
+            for number in range(count):
+                begin = time.perf_counter()
+                await engine.networks.create(NetworkRequest(name=f"wide{number}"))
+                samples["making a network"].append((time.perf_counter() - begin) * 1000)
+                samples["many networks"].append(await opened(engine, f"wide{number}"))
+            samples["memory, many networks"] = [resident()]
+            await clear(engine)
+            engine.close()
+    return samples
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(measure(int(sys.argv[1])))))
