@@ -5,7 +5,7 @@ BIN := .venv/bin
 IMAGE := .cache/busybox.tar
 FLAGS ?=
 
-.PHONY: help run stop uninstall install-deps test check lint format docs bench lock
+.PHONY: help run stop uninstall install-deps test check lint format docs bench faults lock
 
 help:
 	@echo "sudo make run        install what is needed, start the engine in the background, walk the tour"
@@ -13,7 +13,8 @@ help:
 	@echo "sudo make uninstall  remove the engine and everything it made from this machine"
 	@echo "sudo make test       install what is needed and pass every check and test, as CI does"
 	@echo "     make check      lint and the tests that need no kernel: seconds, for between two edits"
-	@echo "sudo make bench      measure everything that has a target, side by side with Docker's daemon"
+	@echo "sudo make bench      measure everything that has a target, side by side with Docker's daemon and others"
+	@echo "sudo make faults     kill the engine at every step of everything it does, and let every step fail: an hour"
 	@echo "     make docs       write the pages that are made from code"
 	@echo "     make lock       renew the locked lists of Python packages (needs uv)"
 
@@ -60,6 +61,10 @@ docs:
 
 bench: install-deps
 	$(BIN)/python bench/all.py
+
+faults: install-deps
+	$(BIN)/python tests/e2e/kill_points.py
+	$(BIN)/python tests/e2e/kill_points.py --fail
 
 lock:
 	@scripts/lock

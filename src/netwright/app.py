@@ -247,9 +247,6 @@ class Engine:
         become_reaper()
         raise_file_limit()
         self._with.bus.watch(self._count)
-        self._with.metrics.gauge(
-            "degraded", "What is out of order and could not be put right.", lambda: len(self._with.network.faults())
-        )
         await self._with.network.start()
         # What comes between hearing and looking is heard.
         self._with.stack_feed.start(self._with.network.hear)
@@ -385,6 +382,7 @@ class Engine:
     async def _measure(self) -> None:
         """Ask for figures that are kept elsewhere, before they are shown."""
         self._with.metrics.names((await self._with.network.name_questions.counts()).values())
+        self._with.metrics.degraded(len(self._with.network.faults()))
 
     def _show(self, container: Container) -> Shown:
         """Return all that is shown of a container."""

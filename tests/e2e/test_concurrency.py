@@ -30,7 +30,8 @@ NETWORKS = ("n0", "n1", "n2", "bridge")
 REFUSALS = ("is not connected", "port is already", "is marked for removal")
 """What Docker refuses with status 500."""
 
-CONTAINERS = ("c0", "c1", "c2", "c3", "c4", "c5")
+CONTAINERS = ("box0", "box1", "box2", "box3", "box4", "box5")
+"""None of them may be the beginning of an id."""
 PORTS = (8000, 8001, 8002)
 
 

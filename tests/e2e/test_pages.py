@@ -27,6 +27,7 @@ SESSIONS = [
     pytest.param("".join(blocks("publishing.md")), id="publishing"),
     pytest.param("".join(blocks("names.md")), id="names"),
     pytest.param("".join(blocks("firewall.md")), id="firewall"),
+    pytest.param("".join(blocks("reliability.md")), id="reliability"),
     *(pytest.param(block, id=f"bridge-{number}") for number, block in enumerate(blocks("bridge.md"), 1)),
 ]
 """Some pages go on from block to block, on that of bridges each begins anew."""

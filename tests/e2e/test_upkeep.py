@@ -26,7 +26,7 @@ def checked(engine: Engine) -> list[str]:
 
 def fetched(engine: Engine) -> str:
     """Return what the web server answers to the neighbour."""
-    return engine.machine.outside.run("curl", "-sS", "-m", "2", f"http://{HOST4}:8080/", check=False).stdout
+    return engine.machine.outside.run("curl", "-sS", "-m", "5", f"http://{HOST4}:8080/", check=False).stdout
 
 
 def test_what_is_broken_within_a_container_is_told_and_repaired(engine: Engine) -> None:

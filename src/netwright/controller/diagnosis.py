@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netwright.controller import limits
 from netwright.controller.comparison import Stray
 from netwright.controller.condition import Condition
 from netwright.controller.events import NetworkEvents
@@ -111,10 +112,12 @@ class Diagnosis:
             for what in comparison.sandbox(sandbox):
                 owned.append(Difference(subject=sandbox.name, what=what, cure=cure))
                 owners.add(sandbox.id)
+        ends = sum(len(self._with.state.in_sandbox(sandbox.id)) for sandbox in rows.open())
         switches = [
             Difference(subject="the host", what=f"{key} was switched back", cure="switch it on")
             for key in await self._with.forwarding.off()
         ]
+        switches.extend(await limits.near(self._with.host, ends))
         return _Look(
             owned=tuple(owned),
             owners=frozenset(owners),

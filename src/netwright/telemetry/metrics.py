@@ -70,6 +70,13 @@ class Metrics:
             "netwright_dns_forward_seconds", "Time that name servers took to answer.", registry=self._registry
         )
         self._counted: dict[str, NameCounts] = {}
+        self._degraded = Gauge(
+            "netwright_degraded", "What is out of order and could not be put right.", registry=self._registry
+        )
+
+    def degraded(self, count: int) -> None:
+        """Note how much is out of order."""
+        self._degraded.set(count)
 
     def names(self, counted: Iterable[NameCounts]) -> None:
         """Take over what has happened with names so far in each open stack."""
