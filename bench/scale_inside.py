@@ -56,7 +56,9 @@ async def measure(count: int) -> dict[str, list[float]]:
             found = await engine.diagnosis.check()
             samples["check"] = [(time.perf_counter() - begin) * 1000]
             assert list(found) == [], found
+            print(f"{count} endpoints are open, removing them", file=sys.stderr)
             await clear(engine)
+            print("removed", file=sys.stderr)
             samples["many networks"], samples["making a network"] = [], []
             for number in range(count):
                 begin = time.perf_counter()
@@ -64,6 +66,7 @@ async def measure(count: int) -> dict[str, list[float]]:
                 samples["making a network"].append((time.perf_counter() - begin) * 1000)
                 samples["many networks"].append(await opened(engine, f"wide{number}"))
             samples["memory, many networks"] = [resident()]
+            print(f"{count} networks are made, removing them", file=sys.stderr)
             await clear(engine)
             engine.close()
     return samples

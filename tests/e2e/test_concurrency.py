@@ -27,7 +27,7 @@ STEPS = int(os.environ.get("NETWRIGHT_STEPS", "160"))
 ROUNDS = 10
 
 NETWORKS = ("n0", "n1", "n2", "bridge")
-REFUSALS = ("is not connected", "port is already", "is marked for removal")
+REFUSALS = ("is not connected", "port is already", "is marked for removal", "address already in use")
 """What Docker refuses with status 500."""
 
 CONTAINERS = ("box0", "box1", "box2", "box3", "box4", "box5")
