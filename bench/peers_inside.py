@@ -142,7 +142,7 @@ async def measure(rounds: int) -> dict[str, list[float]]:
     home = netns.current()
     with tempfile.TemporaryDirectory(prefix="bench-peers-") as folder:
         others: dict[str, Netavark | Cni] = {"netavark": Netavark(Path(folder)), "cni": Cni(Path(folder))}
-        async with running_engine(Path(folder), "nftables") as (engine, _):
+        async with running_engine(Path(folder), "nftables") as engine:
             for _ in range(rounds):
                 await ours(engine, samples)
                 for who, other in others.items():

@@ -48,7 +48,7 @@ async def measure(count: int) -> dict[str, list[float]]:
     """Fill one network, then many networks."""
     samples: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
-        async with running_engine(Path(folder), "nftables") as (engine, _):
+        async with running_engine(Path(folder), "nftables") as engine:
             await engine.networks.create(NetworkRequest(name="wide", pools=(Pool(subnet=ip_network("10.128.0.0/16")),)))
             samples["one network"] = [await opened(engine, "wide") for _ in range(count)]
             samples["memory, one network"] = [resident()]
