@@ -4,6 +4,7 @@ Changes may go side by side, because intents are independent of one another; a r
 holds them off, since what it reads from the state must be what it leaves on the machine.
 """
 
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -27,6 +28,8 @@ from netwright.host.queries import NftListings, NftNames, NftTables
 from netwright.model import difference as machine
 
 SUBJECT = "the firewall"
+
+log = logging.getLogger(__name__)
 
 
 class Firewall:
@@ -93,8 +96,13 @@ class Firewall:
             self._tidying.soon()
 
     async def _tidy(self) -> None:
-        async with self._lock.shared():
-            await self._do_idle()
+        try:
+            async with self._lock.shared():
+                await self._do_idle()
+        except SystemFailure as failure:
+            # What is left of what nobody needs any more would be there for whoever comes to its address next.
+            log.error("%s: the firewall is made anew", failure)
+            await self.install()
 
     async def _do_idle(self) -> None:
         ops = tuple(self._idle)

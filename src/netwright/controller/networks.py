@@ -378,6 +378,8 @@ class Networks:
             self._with.firewall.later(idle)
         self._with.events.destroyed(network)
         if failures:
+            # What is left of the rules would go on working: they are made anew from the rows.
+            failures = [*failures, *await self._with.firewall.mend()]
             raise TeardownFailed(f"network {network.name} is gone, but not everything of it", failures)
         return network
 

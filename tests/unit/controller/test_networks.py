@@ -1,12 +1,13 @@
 """Networks while they are being made."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import pytest
 from tests.unit.controller.world import World, differences, give_turns, network, sandbox
 
-from netwright.errors import Conflict, InvalidInput, NotFound
+from netwright.errors import Conflict, InvalidInput, NotFound, SystemFailure, TeardownFailed
 from netwright.host.ops import ChangeElements, Op
 
 
@@ -80,3 +81,21 @@ async def test_two_removals_of_one_network_at_once_are_one_removal_and_one_refus
     ends = await asyncio.gather(*removals, return_exceptions=True)
 
     assert sorted(type(end).__name__ for end in ends) == ["Network", "NotFound"]
+
+
+@pytest.mark.parametrize("step", range(1, 8))
+async def test_a_removal_of_which_a_step_fails_leaves_no_rules(step: int) -> None:
+    world = World()
+    engine = await world.live()
+    await engine.networks.create(network("first"))
+    before = world.machine.dump()["nftables"]
+    await engine.networks.create(network("short"))
+    world.steps.fail_at = world.steps.count + step
+
+    with contextlib.suppress(TeardownFailed, SystemFailure):
+        await engine.networks.remove("short")
+    await engine.firewall.tidied()
+    await give_turns(50)
+
+    if all(one.name != "short" for one in engine.networks.list()):
+        assert world.machine.dump()["nftables"] == before
