@@ -103,6 +103,7 @@ class Firewall:
             # What is left of what nobody needs any more would be there for whoever comes to its address next.
             log.error("%s: the firewall is made anew", failure)
             await self.install()
+            await self.forget_gone_bridges()
 
     async def _do_idle(self) -> None:
         ops = tuple(self._idle)
@@ -199,6 +200,7 @@ class Firewall:
         """Make the whole anew after a change of it has failed; return why that could not be done either."""
         try:
             await self.install()
+            await self.forget_gone_bridges()
         except SystemFailure as failure:
             return [failure]
         return ()
