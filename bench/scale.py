@@ -7,6 +7,7 @@ The network engine runs in namespaces of its own. Of the first and of the last f
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -35,7 +36,9 @@ def measure(count: int) -> list[Figure]:
 
     found = [
         grown(f"attach, {count}th on one network, ms", "one network"),
+        Figure("  of it the engine's own work, ms", *_means(samples["work, one network"], edge)),
         grown(f"attach, on the {count}th network, ms", "many networks"),
+        Figure("  of it the engine's own work, ms", *_means(samples["work, many networks"], edge)),
         Figure(f"making the {count}th network, ms", *_edges(samples["making a network"], edge)),
         Figure(f"memory with {count} endpoints, MB", samples["memory, one network"][0], target=MEMORY),
         Figure(f"memory with {count} networks, MB", samples["memory, many networks"][0], target=MEMORY),
@@ -48,6 +51,11 @@ def measure(count: int) -> list[Figure]:
 def _edges(samples: Sequence[float], edge: int) -> tuple[float, float]:
     """Return the better quarter of the last and of the first samples."""
     return quarter(samples[-edge:]), quarter(samples[:edge])
+
+
+def _means(samples: Sequence[float], edge: int) -> tuple[float, float]:
+    """Return the mean of the last and of the first samples."""
+    return statistics.mean(samples[-edge:]), statistics.mean(samples[:edge])
 
 
 def main() -> int:
