@@ -187,6 +187,11 @@ class Engine:
         self.process.kill()
         self.process.wait(10)
 
+    def first_fault(self) -> str:
+        """Return the first traceback in the engine's log with what led there; nothing where there is none."""
+        before, traceback, after = self.log.read_text().partition("Traceback")
+        return f"{before[-1000:]}{traceback}{after[:4000]}" if traceback else ""
+
     def call(self, method: str, path: str, body: object = None) -> tuple[int, object]:
         """Send one API request; return the status and the decoded JSON (or the text)."""
         connection = UnixConnection(self.socket)

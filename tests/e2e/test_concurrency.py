@@ -213,6 +213,6 @@ def test_answers_model_rows_and_kernel_agree_whatever_sixteen_clients_do(crowded
                 suppress_health_check=list(HealthCheck),
             ),
         )
-    assert Clients.steps >= STEPS // 2
+    assert Clients.steps >= STEPS // 2, Clients.steps
     assert footprint(crowded) == before
-    assert "Traceback" not in crowded.log.read_text()
+    assert crowded.first_fault() == ""
