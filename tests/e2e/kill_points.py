@@ -246,14 +246,19 @@ class Trial:
         networks = shown["NetworkSettings"]["Networks"]["blue"]
         return shown["State"]["Pid"], networks["IPAddress"], networks["GlobalIPv6Address"], networks["MacAddress"]
 
-    def clean(self) -> None:
-        """Remove all but the bystander, and wait until what the kernel does in its own time is done."""
+    def clean(self) -> list[str]:
+        """Remove all but the bystander; return what could not be removed at the first attempt."""
         engine = self.engine
+        refused = []
         _, containers = engine.call("GET", "/containers/json?all=1")
         assert isinstance(containers, list)
         for one in containers:
             if one["Names"] != ["/bystander"]:
-                must(engine, ("DELETE", f"/containers/{one['Id']}?force=1&v=1", None))
+                removal: Request = ("DELETE", f"/containers/{one['Id']}?force=1&v=1", None)
+                status, answer = engine.call(*removal)
+                if status >= 400:
+                    refused.append(f"the removal of {one['Names'][0]} is refused: {answer}")
+                    must(engine, removal)
         # As in Docker, a prune of containers leaves their anonymous volumes.
         must(engine, ("POST", "/volumes/prune", None))
         _, networks = engine.call("GET", "/networks?filters=%7B%22type%22%3A%5B%22custom%22%5D%7D")
@@ -261,6 +266,7 @@ class Trial:
         for one in networks:
             if one["Name"] != "blue":
                 must(engine, ("DELETE", f"/networks/{one['Id']}", None))
+        return refused
 
     def left(self, wanted: dict[str, Any] | None = None) -> list[str]:
         """Return where the machine is not as it should be: as before anything was made, unless another is wanted."""
@@ -330,7 +336,7 @@ class Trial:
                 )
         if (there := self._bystander()) != self.bystander:
             faults.append(f"the bystander is {there}, and was {self.bystander}")
-        self.clean()
+        faults += self.clean()
         faults += [f"left: {what}" for what in self.left()]
         return faults
 

@@ -22,7 +22,8 @@ def doomed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
         pytest.param("container remove by force", KILL, (11,), id="kill in container remove"),
         pytest.param("connect", KILL, (8,), id="kill in connect"),
         pytest.param("publish", KILL, (4,), id="kill in publish"),
-        pytest.param("container start", FAIL, (6,), id="failure in container start"),
+        pytest.param("container start", FAIL, (6, 18), id="failure in container start"),
+        pytest.param("container stop", FAIL, (1, 2), id="failure in container stop"),
     ],
 )
 def test_what_was_disturbed_is_whole_or_gone_and_leaves_nothing(

@@ -28,7 +28,7 @@ from netwright.containers.runtime_errors import UNKNOWN
 from netwright.containers.starting import Starting
 from netwright.containers.streams import Hub
 from netwright.controller.locks import KeyedLocks
-from netwright.errors import Conflict, NetwrightError, NotModified
+from netwright.errors import Conflict, NetwrightError, NotModified, SystemFailure
 from netwright.model.container import Container, ContainerState, Status
 from netwright.model.names import Id
 
@@ -38,6 +38,9 @@ LOST = 255
 CONMON_KILLED = 137
 """The exit code of one whose conmon was killed and whose own code we may not read; containerd reports the same when
 its shim is killed."""
+
+_NOTE_AGAIN = 0.2
+"""Seconds until an end is written again that the disk has refused."""
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +127,14 @@ class Lives:
         state = ContainerState(
             status=Status.RUNNING, pid=running.process.pid, started=_now(), restarts=row.state.restarts
         )
-        await self._rows.put(replace(row, state=state))
+        try:
+            await self._rows.put(replace(row, state=state))
+        except NetwrightError as error:
+            # It runs, and nobody would know of it.
+            running.close()
+            await self.take_down(row)
+            await self._note_failure(row, life, error)
+            raise
         self.watch(row, running)
         self._announcements.container("start", row)
 
@@ -180,7 +190,7 @@ class Lives:
             state = replace(row.state, pid=0, exit_code=code, oom_killed=oom, finished=_now(), error="")
             again = restarts_after_exit(row.host.restart, state)
             status = Status.RESTARTING if again else Status.EXITED
-            row = await self._rows.put(replace(row, state=replace(state, status=status)))
+            row = await self._put_at_last(replace(row, state=replace(state, status=status)))
             life.hub.drain()
             if oom:
                 self._announcements.container("oom", row)
@@ -193,6 +203,15 @@ class Lives:
                 life.restart = self._in_background(self._restart_later(row.id, life.delay))
         if row.host.auto_remove and self.on_gone is not None and identity not in self.kept:
             await self.on_gone(identity)
+
+    async def _put_at_last(self, row: Container) -> Container:
+        """Write that a container has ended, however often the disk refuses: else it would count as running for ever."""
+        while True:
+            try:
+                return await self._rows.put(row)
+            except SystemFailure as failure:
+                log.error("the end of container %s cannot be noted, trying again: %s", row.name, failure)
+            await asyncio.sleep(_NOTE_AGAIN)
 
     def _end(self, row: Container, life: Life, code: int) -> None:
         """Tell whoever waits, and be ready for the next start."""

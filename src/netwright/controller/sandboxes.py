@@ -38,7 +38,7 @@ from netwright.controller.teardown import carry_out_all
 from netwright.controller.together import both
 from netwright.drivers.endpoint_options import interface_name
 from netwright.drivers.option_names import OptionNames
-from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, TeardownFailed
+from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, SystemFailure, TeardownFailed
 from netwright.firewall.api import Backend
 from netwright.host.ops import CreateNamespace, DeleteNamespace, Op
 from netwright.host.protocol import Host, transaction
@@ -250,7 +250,15 @@ class Sandboxes:
         # The row changes last: a crash before leaves a stack that the next start makes whole again or finds gone.
         async with self._with.firewall.changing() as firewall:
             failures = await self._take_down(firewall, row, attachments)
-            await self._state.commit(put=[replace(row, open=False)])
+            unwritten: SystemFailure | None = None
+            try:
+                await self._state.commit(put=[replace(row, open=False)])
+            except SystemFailure as failure:
+                unwritten = failure
+        if unwritten is not None:
+            # The rows say that it stands: whoever takes it down again has to find its rules.
+            await self._with.firewall.mend()
+            raise unwritten
         self._with.publishing.put_back(attachments, is_open=False)
         await self._report(row, attachments, failures)
 
