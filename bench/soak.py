@@ -32,7 +32,8 @@ NOTHING = Target("at most", 0.0, of_ratio=False)
 
 _LEFT = """
 ip -o link | cut -d: -f2 | grep -v '^ nwx' | sort; ls {exec}/netns; grep -o '{folder}[^ ]*' /proc/self/mounts
-ls {data}/containers {data}/volumes {exec}/containers 2>/dev/null | grep -v ':$'; ss -Htuln | tr -s ' ' | cut -d' ' -f1,5 | sort
+ls {data}/containers {data}/volumes {exec}/containers 2>/dev/null | grep -v ':$'
+ss -Htuln | tr -s ' ' | cut -d' ' -f1,5 | sort
 """
 
 

@@ -29,9 +29,11 @@ def lone(machine: Machine, tmp_path: Path, image_tar: Path) -> Iterator[Engine]:
 def end_processes(engine: Engine) -> None:
     """End every process of an engine: containers, their monitors, the companions."""
     tag = cgroup_tag((engine.data_root / "engine-id").read_text().strip())
+    root = Path("/sys/fs/cgroup")
     inside = {
         int(pid)
-        for path in Path("/sys/fs/cgroup").glob(f"**/netwright/{tag}/*/cgroup.procs")
+        for own in (root / "netwright" / tag, *root.glob(f"*/netwright/{tag}"))
+        for path in own.glob("*/cgroup.procs")
         for pid in path.read_text().split()
     }
     for pid in (*inside, *processes_naming(str(engine.folder))):

@@ -142,7 +142,7 @@ class NetworkEngine:
         events, names = NetworkEvents(bus, settings.identity), OptionNames(lenient=settings.lenient_options)
         links = OwnLinks(self._state, self._drivers)
         neighbours = Neighbours(links, self._drivers, host, self._answer)
-        self.foreign = ForeignRoutes(links, host, group=settings.group)
+        self.foreign = ForeignRoutes(links, host)
         self.overlaps = Overlaps(self._state, self._drivers, links, host, events)
         self.zones = Zones(self._state, self._drivers, host, self.firewall)
         host_names = HostNames(settings.host_names, self._state, host, self._name_rules)

@@ -7,7 +7,7 @@ between is told a moment later, and answered by a warning (`controller.overlaps`
 
 from collections.abc import Sequence
 
-from netwright.controller.own_links import OwnLinks, tagged
+from netwright.controller.own_links import OwnLinks
 from netwright.host.notices import LinkDown, Notice, NoticesMissed, RouteAppeared, RouteVanished
 from netwright.host.protocol import Host
 from netwright.host.queries import Route, Routes
@@ -16,8 +16,7 @@ from netwright.host.queries import Route, Routes
 class ForeignRoutes:
     """Asks for them where it does not know them."""
 
-    def __init__(self, links: OwnLinks, host: Host, *, group: int) -> None:
-        self._group = group
+    def __init__(self, links: OwnLinks, host: Host) -> None:
         self._links = links
         self._host = host
         self._followed = False
@@ -48,8 +47,7 @@ class ForeignRoutes:
         if self._known is not None:
             return self._known
         changes = self._changes
-        own = self._links.of_networks() | await tagged(self._host, self._group)
-        found = await self._host.ask(Routes(but_through=own))
+        found = await self._host.ask(Routes(but_through=frozenset(self._links.of_networks())))
         if self._followed and self._changes == changes:
             self._known = found
         return found

@@ -368,6 +368,7 @@ class Networks:
                 raise NotFound(f"network {network.name} not found")
             # Nothing is awaited between this look and the row's deletion from memory: nobody can join in between.
             self._refuse_used(network)
+            afterwards.enter_context(self._with.links.leaving(network))
             await self._forget_row(network)
             # Whatever comes; but not while others wait for the firewall, since an IPAM plugin may be slow.
             afterwards.push_async_callback(self._with.addressing.forget, network)

@@ -1,23 +1,13 @@
 """Which of the host's interfaces are ours by their names: the networks' own, and the endpoints' outer ends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 
 from netwright.controller.state import State
 from netwright.drivers.api import Driver
-from netwright.host.protocol import Host
-from netwright.host.queries import Links
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Network
-
-
-async def tagged(host: Host, group: int) -> frozenset[str]:
-    """Return the interfaces that carry an engine's tag: also those of a network that is just being removed.
-
-    Its row is gone before its interface is, and what is taken out of service tells nothing more: a route through it
-    that is taken for a stranger's would be remembered for ever.
-    """
-    return frozenset(link.name for link in await host.ask(Links()) if link.group == group)
 
 
 class OwnLinks:
@@ -28,6 +18,7 @@ class OwnLinks:
         self._drivers = drivers
         self._of: dict[Id, tuple[str, ...]] = {}
         self._networks: dict[str, Id] = {}
+        self._leaving: set[str] = set()
 
     def of(self, network: Id) -> tuple[str, ...]:
         """Return the names of a network's own interfaces; none for a network that is not known."""
@@ -35,9 +26,23 @@ class OwnLinks:
         return self._of.get(network, ())
 
     def of_networks(self) -> AbstractSet[str]:
-        """Return the names of all networks' own interfaces."""
+        """Return the names of all networks' own interfaces, also of those that are just being removed."""
         self._refresh()
-        return self._networks.keys()
+        return self._networks.keys() | self._leaving
+
+    @contextmanager
+    def leaving(self, network: Network) -> Iterator[None]:
+        """Count a network's interfaces among ours for the time of the block, in which its row goes before they do.
+
+        What is taken out of service tells nothing more: a route through it that is taken for a stranger's meanwhile
+        would be remembered for ever.
+        """
+        names = set() if network.adopted else set(self._drivers[network.driver].links(network))
+        self._leaving |= names
+        try:
+            yield
+        finally:
+            self._leaving -= names
 
     def network(self, name: str) -> Network | None:
         """Return the network that an interface is of."""

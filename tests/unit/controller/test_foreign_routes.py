@@ -13,7 +13,7 @@ from netwright.controller.state import State
 from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
 from netwright.host.notices import LinkDown, Notice, NoticesMissed, RouteAppeared, RouteVanished
-from netwright.host.queries import Link, Links, Route, Routes
+from netwright.host.queries import Route, Routes
 from netwright.model.names import new_id
 from netwright.model.network import Network
 from netwright.store.memory import MemoryStore
@@ -29,23 +29,17 @@ class Machine:
 
     routes: list[Route] = field(default_factory=lambda: [route("eth0")])
     asked: int = 0
-    tagged: list[str] = field(default_factory=list)
     meanwhile: Notice | None = None
 
     def __post_init__(self) -> None:
         self.state = State(MemoryStore())
         self.links = OwnLinks(self.state, builtin(BridgeSettings(group=1)))
-        self.foreign = ForeignRoutes(self.links, self, group=1)
+        self.foreign = ForeignRoutes(self.links, self)
 
     async def do(self, ops: Any) -> None:
         raise NotImplementedError
 
     async def ask(self, query: Any) -> Any:
-        if isinstance(query, Links):
-            return tuple(
-                Link(index=1, name=name, kind="bridge", mac=None, mtu=1500, group=1, up=True, master=0, peer_netns=None)
-                for name in self.tagged
-            )
         assert isinstance(query, Routes)
         self.asked += 1
         found = tuple(one for one in self.routes if one.link not in query.but_through)
@@ -102,10 +96,12 @@ async def test_what_changes_while_it_is_read_is_not_kept(machine: Machine) -> No
 
 
 async def test_a_network_that_is_just_being_removed_is_no_stranger(machine: Machine) -> None:
+    leaving = await machine.network("br-gone")
     machine.routes.append(route("br-gone"))
-    machine.tagged.append("br-gone")
 
-    assert [one.link for one in await machine.foreign.look()] == ["eth0"]
+    with machine.links.leaving(leaving):
+        await machine.state.commit(delete=[leaving])
+        assert [one.link for one in await machine.foreign.look()] == ["eth0"]
 
 
 async def test_nothing_is_kept_where_nothing_is_heard() -> None:
