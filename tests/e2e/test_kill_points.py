@@ -18,11 +18,11 @@ def doomed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     ("scenario", "mode", "points"),
     [
         pytest.param("network create", KILL, (7,), id="kill in network create"),
-        pytest.param("container start", KILL, (9, 30), id="kill in container start"),
+        pytest.param("container start", KILL, (9, 22), id="kill in container start"),
         pytest.param("container remove by force", KILL, (11,), id="kill in container remove"),
         pytest.param("connect", KILL, (8,), id="kill in connect"),
         pytest.param("publish", KILL, (4,), id="kill in publish"),
-        pytest.param("container start", FAIL, (6, 18), id="failure in container start"),
+        pytest.param("container start", FAIL, (6, 10), id="failure in container start"),
         pytest.param("container stop", FAIL, (1, 2), id="failure in container stop"),
     ],
 )

@@ -16,7 +16,18 @@ from netwright import __version__
 from netwright.api.call import Call, answer
 from netwright.api.routes.table import Route, parameters
 from netwright.api.versions import NEWEST
-from netwright.api.wire import containers, firewall, images, names, networks, publishing, system, upkeep, volumes
+from netwright.api.wire import (
+    containers,
+    firewall,
+    images,
+    names,
+    networks,
+    publishing,
+    sources,
+    system,
+    upkeep,
+    volumes,
+)
 from netwright.api.wire import exec as executions
 from netwright.api.wire.events import EventShown
 
@@ -102,6 +113,12 @@ SAID: Mapping[str, Said] = {
     "GET /netwright/dns": Said(shows=list[names.NamesCounted]),
     "GET /netwright/firewall": Said(shows="text/plain"),
     "GET /netwright/firewall/explain": Said(("from", "to"), shows=firewall.Explained),
+    "GET /netwright/firewall/check": Said(shows=firewall.Checked),
+    "POST /netwright/firewall/repair": Said(status=204),
+    "GET /netwright/sources": Said(shows=list[sources.NamedSources]),
+    "PUT /netwright/sources/{name}": Said((), sources.Members, sources.NamedSources),
+    "POST /netwright/sources/{name}": Said((), sources.MembersChange, sources.NamedSources),
+    "DELETE /netwright/sources/{name}": Said(status=204),
     "GET /netwright/check": Said(shows=list[upkeep.DifferenceShown]),
     "POST /netwright/repair": Said(shows=upkeep.RepairedShown),
     f"GET {PATH}": Said(shows="application/json"),
