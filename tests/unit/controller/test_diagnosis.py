@@ -89,7 +89,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a bridge without gateway": (take_the_gateway, "network blue: {bridge} has no address"),
     "a port let go": (let_a_port_go, "web: tcp port 0.0.0.0:8080 is not held"),
     "names unanswered": (stop_answering_names, "web: names are not answered in it"),
-    "a table deleted": (delete_a_table, "the firewall: the table inet netwright-test is gone"),
+    "a table deleted": (delete_a_table, "the firewall: nftables: table inet netwright-test is missing"),
     "an orphaned link": (leave_a_link, "nobody: interface vethdead carries this engine's tag"),
     "an orphaned namespace": (leave_a_namespace, f"nobody: a network namespace is pinned at {PINS}/dead"),
     "an orphaned port": (leave_a_port, "nobody: udp port 0.0.0.0:99 is held"),
