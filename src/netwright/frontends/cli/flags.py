@@ -14,6 +14,9 @@ from netwright.frontends.cli.failures import BadFlag
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
+_NO_FLAGS = ("-", "->")
+"""Standard input or output, and an arrow between two ends (`firewall explain`)."""
+
 
 class Kind(Enum):
     """How the value of a flag is read."""
@@ -100,7 +103,7 @@ class Reader:
             if word == "--":
                 arguments += reversed(waiting)
                 break
-            if not word.startswith("-") or word == "-":
+            if not word.startswith("-") or word in _NO_FLAGS:
                 arguments.append(word)
                 if not self._mixed:
                     arguments += reversed(waiting)

@@ -50,8 +50,8 @@ def test_two_dashes_end_the_flags() -> None:
     assert READER.read(["a", "--", "--name", "-t"]).arguments == ("a", "--name", "-t")
 
 
-def test_a_lone_dash_is_an_argument() -> None:
-    assert READER.read(["-"]).arguments == ("-",)
+def test_a_lone_dash_and_an_arrow_are_arguments() -> None:
+    assert READER.read(["-", "->"]).arguments == ("-", "->")
 
 
 def test_flags_may_stand_behind_arguments_unless_the_first_argument_ends_them() -> None:
