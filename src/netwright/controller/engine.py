@@ -39,7 +39,7 @@ from netwright.controller.zones import Zones
 from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
 from netwright.drivers.option_names import OptionNames
-from netwright.errors import NetwrightError, NotFound, TeardownFailed
+from netwright.errors import NetwrightError, TeardownFailed
 from netwright.firewall.api import Backend, FirewallSettings
 from netwright.host.notices import Notice
 from netwright.host.ops import Op, ReleasePort
@@ -257,11 +257,8 @@ class NetworkEngine:
 
     def default_gateways(self) -> tuple[IPAddress, ...]:
         """Return the host's addresses on the default bridge, under which sandboxes reach the host."""
-        try:
-            bridge = self.networks.get(DEFAULT_BRIDGE)
-        except NotFound:
-            return ()
-        return tuple(pool.gateway for pool in bridge.pools if pool.gateway is not None)
+        bridge = self._state.network_called(DEFAULT_BRIDGE)
+        return () if bridge is None else tuple(pool.gateway for pool in bridge.pools if pool.gateway is not None)
 
     async def start(self) -> None:
         """Make the machine agree with the rows, and see to the engine's own networks. Raises what refuses a start."""

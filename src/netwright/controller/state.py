@@ -155,7 +155,7 @@ class State:
 
         Raises NotFound; Ambiguous where several ids begin so.
         """
-        exact = self.networks.get(Id(reference)) or self.networks.get(self._named.get(reference, Id("")))
+        exact = self.networks.get(Id(reference)) or self.network_called(reference)
         if exact is not None and exact.id not in self.unfinished:
             return exact
         matches = [] if exact is not None or not reference or is_id(reference) else self._with_prefix(reference)
@@ -164,6 +164,10 @@ class State:
         if len(matches) > 1:
             raise Ambiguous(reference, len(matches))
         return matches[0]
+
+    def network_called(self, name: str) -> Network | None:
+        """Return the network of a name, even while it is being made."""
+        return self.networks.get(self._named.get(name, Id("")))
 
     def _with_prefix(self, prefix: str) -> list[Network]:
         return [
