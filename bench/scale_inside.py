@@ -20,6 +20,11 @@ from netwright.kernel.stack_feed import StackFeed
 from netwright.model.names import new_id
 from netwright.model.network import EndpointSpec, Pool
 
+EDGE = 10
+"""How many of the first and of the last attaches are looked at."""
+QUIET = 2.5
+"""Seconds after which an endpoint has told its neighbours of itself for the last time."""
+
 
 async def opened(engine: NetworkEngine, network: str, work: list[float]) -> float:
     """Open a sandbox on a network, and return the milliseconds that it took; `work` gets those of the processor."""
@@ -31,6 +36,12 @@ async def opened(engine: NetworkEngine, network: str, work: list[float]) -> floa
     took = (time.perf_counter() - begin) * 1000
     work.append((resource.getrusage(resource.RUSAGE_SELF).ru_utime - used) * 1000)
     return took
+
+
+async def alone(engine: NetworkEngine, network: str, work: list[float]) -> float:
+    """Do as `opened`, when what others have begun is over: they tell all their neighbours of themselves three times."""
+    await asyncio.sleep(QUIET)
+    return await opened(engine, network, work)
 
 
 async def clear(engine: NetworkEngine) -> None:
@@ -59,9 +70,12 @@ async def measure(count: int) -> dict[str, list[float]]:
             feed.start(engine.hear)
             engine.foreign.follow()
             await engine.networks.create(NetworkRequest(name="wide", pools=(Pool(subnet=ip_network("10.128.0.0/16")),)))
-            work: list[float] = []
-            samples["one network"] = [await opened(engine, "wide", work) for _ in range(count)]
-            samples["work, one network"] = work
+            for edge, others in (("first", 0), ("last", count - 2 * EDGE)):
+                for _ in range(others):
+                    await opened(engine, "wide", [])
+                work: list[float] = []
+                samples[f"one network, {edge}"] = [await alone(engine, "wide", work) for _ in range(EDGE)]
+                samples[f"work, one network, {edge}"] = work
             samples["memory, one network"] = [resident()]
             begin = time.perf_counter()
             found = await engine.diagnosis.check()
@@ -70,12 +84,19 @@ async def measure(count: int) -> dict[str, list[float]]:
             print(f"{count} endpoints are open, removing them", file=sys.stderr)
             await clear(engine)
             print("removed", file=sys.stderr)
-            samples["many networks"], samples["making a network"], samples["work, many networks"] = [], [], []
+            made: list[float] = []
             for number in range(count):
                 begin = time.perf_counter()
                 await engine.networks.create(NetworkRequest(name=f"wide{number}"))
-                samples["making a network"].append((time.perf_counter() - begin) * 1000)
-                samples["many networks"].append(await opened(engine, f"wide{number}", samples["work, many networks"]))
+                made.append((time.perf_counter() - begin) * 1000)
+                if number < EDGE or number >= count - EDGE:
+                    edge = "first" if number < EDGE else "last"
+                    work = samples.setdefault(f"work, many networks, {edge}", [])
+                    took = await alone(engine, f"wide{number}", work)
+                    samples.setdefault(f"many networks, {edge}", []).append(took)
+                else:
+                    await opened(engine, f"wide{number}", [])
+            samples["making a network, first"], samples["making a network, last"] = made[:EDGE], made[-EDGE:]
             samples["memory, many networks"] = [resident()]
             print(f"{count} networks are made, removing them", file=sys.stderr)
             await clear(engine)
