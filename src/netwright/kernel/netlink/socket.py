@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 import struct
+import time
 from collections.abc import Collection, Iterator, Sequence
 from types import TracebackType
 from typing import Self
@@ -36,7 +37,8 @@ _ERROR = struct.Struct("=i")
 _RECEIVE_BUFFER = 1 << 20
 _DATAGRAM = 1 << 16
 """More than the kernel puts into one datagram: it fills a listing up to 32 KiB."""
-_DUMP_TRIES = 10
+_DUMP_PAUSES = (*[0.0] * 5, *[0.001 * 2**step for step in range(8)])
+"""Seconds to wait after each reading of a listing that has changed meanwhile: some at once, then ever longer."""
 
 WHOLE = -1
 """The place of a failure that is no single message's."""
@@ -145,10 +147,11 @@ class NetlinkSocket:
 
         A listing that changed while it was read is read again. Raises NetlinkError.
         """
-        for _ in range(_DUMP_TRIES):
+        for pause in _DUMP_PAUSES:
             entries, interrupted = self._dump_once(encoded)
             if not interrupted:
                 return entries
+            time.sleep(pause)
         raise NetlinkError(errno.EINTR, "the listing kept changing while it was read")
 
     def _dump_once(self, encoded: bytearray) -> tuple[list[tuple[int, bytes]], bool]:
