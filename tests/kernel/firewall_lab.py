@@ -1,4 +1,4 @@
-"""A host with bridges, containers on them and a neighbour outside, all in throwaway namespaces of this process.
+"""A host with bridges, containers on them and neighbours outside, all in throwaway namespaces of this process.
 
     outside 192.0.2.7 ── wan 192.0.2.1, .2 [host] far 198.51.100.1 ── faraway 198.51.100.7
                                │
@@ -9,12 +9,15 @@
         plain 172.31.5.0/24 ───┴── routed .2                 routed
 
 and the same in IPv6. Every container listens on TCP and UDP 80 and 81. The neighbour outside has routes to all of it,
-as an attacker would.
+as an attacker would. Where a tunnel is dug there is one more neighbour, a branch office behind a VPN:
+
+                             [host] vpn 10.8.0.1 ~~~~~ tun0 10.8.0.2, 203.0.113.7 branch
+
+The host reaches its network as WireGuard's routes have it: by an interface, without router and without neighbourhood.
 """
 
 import contextlib
 import ctypes
-import errno
 import os
 import select
 import socket
@@ -25,6 +28,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
+from tests.kernel.tunnel import Tunnel, tunnel_end
 
 from netwright.firewall.api import Backend, FirewallSettings, Listings
 from netwright.firewall.intent import EndpointIntent, GatewayMode, Intent, NetworkIntent, PortIntent, SourcesIntent
@@ -34,7 +38,7 @@ from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransacti
 from netwright.kernel import iptables, netns
 from netwright.kernel.nft import Nft
 from netwright.kernel.nft_elements import NftElements
-from netwright.model.addressing import IPAddress, Mac
+from netwright.model.addressing import IPAddress, IPNetwork, Mac
 from netwright.model.ports import Protocol
 from netwright.model.sources import Sources
 
@@ -43,9 +47,13 @@ SECOND = {4: "192.0.2.2", 6: "2001:db8::2"}
 OUTSIDE = {4: "192.0.2.7", 6: "2001:db8::7"}
 FAR = {4: "198.51.100.1", 6: "2001:db8:f::1"}
 FARAWAY = {4: "198.51.100.7", 6: "2001:db8:f::7"}
+VPN = {4: "10.8.0.1", 6: "fd08::1"}
+VPN_PEER = {4: "10.8.0.2", 6: "fd08::2"}
+BRANCH = {4: "203.0.113.7", 6: "2001:db8:e::7"}
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 ANY = {4: "0.0.0.0", 6: "::"}
 LENGTH = {4: 24, 6: 64}
+ALONE = {4: 32, 6: 128}
 NODAD = {4: "", 6: " nodad"}
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 
@@ -68,6 +76,8 @@ def only(*, backend: str = "", version: int = 0) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("lab", ways, ids=way_name, indirect=True)
 
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted: the probes of a matrix are sent before the first is."""
 PATIENCE = 5.0
 """Seconds that an answer may take which must come."""
 SILENCE = 0.12
@@ -213,6 +223,7 @@ class Lab:
         self.host = Place("host", _namespace(self._home), WAN)
         self.outside = Place("outside", _namespace(self._home), OUTSIDE)
         self.faraway = Place("faraway", _namespace(self._home), FARAWAY)
+        self._neighbours = [self.outside, self.faraway]
         self.containers = {
             name: Container(
                 name,
@@ -223,6 +234,7 @@ class Lab:
             )
             for name, bridge, number in _CONTAINERS
         }
+        self._tunnels: list[Tunnel] = []
         self._listeners: dict[tuple[int, str, int], socket.socket] = {}
         for place in self.places:
             # Else the kernel would look for a second or two whether anybody else has its link-local addresses.
@@ -240,12 +252,14 @@ class Lab:
 
     @property
     def places(self) -> Sequence[Place]:
-        return (self.host, self.outside, self.faraway, *self.containers.values())
+        return (self.host, *self._neighbours, *self.containers.values())
 
     def close(self) -> None:
         self._elements.close()
         for listener in self._listeners.values():
             listener.close()
+        for tunnel in self._tunnels:
+            tunnel.close()
         for place in self.places:
             os.close(place.descriptor)
         os.close(self._home)
@@ -284,6 +298,24 @@ class Lab:
             self._ip(self.host, f"link add {bridge.name} type bridge", *gateways, f"link set {bridge.name} up")
         for container in self.containers.values():
             self._plug(container)
+
+    def dig(self) -> Tunnel:
+        """Return a tunnel to a branch office, one more of the places from now on."""
+        branch = Place("branch", _namespace(self._home), BRANCH)
+        self._neighbours.append(branch)
+        with self.inside(self.host):
+            near = tunnel_end("vpn")
+        with self.inside(branch):
+            far = tunnel_end("tun0")
+        self._tunnels.append(Tunnel(near, far))
+        for place, link, own in ((self.host, "vpn", VPN), (branch, "tun0", VPN_PEER)):
+            addresses = (f"addr add {own[v]}/{ALONE[v]} dev {link}{NODAD[v]}" for v in (4, 6))
+            self._ip(place, *addresses, f"link set {link} up")
+        behind = (f"addr add {BRANCH[v]}/{ALONE[v]} dev lo{NODAD[v]}" for v in (4, 6))
+        routes = (f"route add {DEFAULT[v]} dev tun0 src {BRANCH[v]}" for v in (4, 6))
+        self._ip(branch, "link set lo up", *behind, *routes)
+        self._ip(self.host, *(f"route add {network_of(BRANCH[v])} dev vpn" for v in (4, 6)))
+        return self._tunnels[-1]
 
     def _uplink(self, name: str, place: Place) -> Sequence[str]:
         return (f"link add {name} type veth peer name eth0 netns {_path(place)}", f"link set {name} up")
@@ -341,11 +373,11 @@ class Lab:
         key = (place.descriptor, address, port * 10 + kind)
         if key not in self._listeners:
             with self.inside(place):
-                listener = socket.socket(_family(address), kind)
+                listener = socket.socket(family_of(address), kind)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address, port))
             if kind == socket.SOCK_STREAM:
-                listener.listen()
+                listener.listen(BACKLOG)
             listener.settimeout(PATIENCE)
             self._listeners[key] = listener
         return self._listeners[key]
@@ -353,7 +385,7 @@ class Lab:
     def connect(self, sender: Place, address: str, port: int) -> socket.socket:
         """Return a connection. Raises ConnectionRefusedError, and TimeoutError where nothing answers."""
         with self.inside(sender):
-            client = socket.socket(_family(address), socket.SOCK_STREAM)
+            client = socket.socket(family_of(address), socket.SOCK_STREAM)
         client.settimeout(PATIENCE)
         try:
             client.connect((address, port))
@@ -368,46 +400,13 @@ class Lab:
         with self.connect(sender, address, to_port), listener.accept()[0] as served:
             return str(served.getpeername()[0])
 
-    def outcomes(self, attempts: Sequence[tuple[Place, str, int]]) -> list[str]:
-        """Attempt to connect, all at once; return what became of each: `reached`, `refused` or `silent`."""
-        poll, found = select.poll(), ["silent"] * len(attempts)
-        pending: dict[int, tuple[int, socket.socket]] = {}
-        for place, (sender, address, port) in enumerate(attempts):
-            with self.inside(sender):
-                client = socket.socket(_family(address), socket.SOCK_STREAM)
-            client.setblocking(False)
-            client.connect_ex((address, port))
-            pending[client.fileno()] = place, client
-            poll.register(client, select.POLLOUT)
-        while answered := poll.poll(SILENCE * 1000):
-            for descriptor, _ in answered:
-                place, client = pending[descriptor]
-                failed = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                # A neighbour that is not found is silence, too.
-                words = {0: "reached", errno.ECONNREFUSED: "refused"}
-                found[place] = words.get(failed, "silent")
-                poll.unregister(descriptor)
-        for _, client in pending.values():
-            client.close()
-        self._accept_all()
-        return found
-
-    def _accept_all(self) -> None:
-        """Take what waits at the listeners, so that there is room for more."""
-        for listener in self._listeners.values():
-            listener.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    listener.accept()[0].close()
-            listener.settimeout(PATIENCE)
-
     def assert_silent(self, *attempts: tuple[Place, str, int]) -> None:
         """Attempt to connect, all at once, and assert that none is answered, not even by a refusal."""
         pending: dict[int, tuple[socket.socket, str]] = {}
         poll = select.poll()
         for sender, address, port in attempts:
             with self.inside(sender):
-                client = socket.socket(_family(address), socket.SOCK_STREAM)
+                client = socket.socket(family_of(address), socket.SOCK_STREAM)
             client.setblocking(False)
             client.connect_ex((address, port))
             pending[client.fileno()] = client, f"{sender.name} to {address} port {port}"
@@ -420,7 +419,7 @@ class Lab:
     def ask(self, sender: Place, address: str, port: int, listener: socket.socket) -> str:
         """Send a datagram and get it answered; return the address that the receiver sees it come from."""
         with self.inside(sender):
-            client = socket.socket(_family(address), socket.SOCK_DGRAM)
+            client = socket.socket(family_of(address), socket.SOCK_DGRAM)
         with client:
             client.settimeout(PATIENCE)
             client.connect((address, port))
@@ -436,7 +435,13 @@ def arrives(receiver: socket.socket) -> bool:
     return bool(select.select([receiver], [], [], 0)[0])
 
 
-def _family(address: str) -> socket.AddressFamily:
+def network_of(address: str) -> IPNetwork:
+    """Return the network around one of the addresses here."""
+    return ip_network(f"{address}/{LENGTH[ip_address(address).version]}", strict=False)
+
+
+def family_of(address: str) -> socket.AddressFamily:
+    """Return the family of sockets of an address."""
     return _FAMILY[ip_address(address).version]
 
 
