@@ -23,7 +23,7 @@ from netwright.model.ports import Protocol
 from netwright.model.sources import Sources
 
 _HOST_PORT, _PORT, _UNPUBLISHED = 8080, 80, 81
-_BRIDGE, _OTHER_BRIDGE, _WIRE = "br-web", "br-other", "eth0"
+_BRIDGE, _OTHER_BRIDGE, _WIRE, _TUNNEL = "br-web", "br-other", "eth0", "wg0"
 
 _BEGIN, _END = "<!-- reachable: written by make docs -->\n", "<!-- /reachable -->\n"
 
@@ -32,9 +32,10 @@ _ENDS = {Verdict.CONTAINER: "yes", Verdict.OUT: "yes", Verdict.HOST: "-", Verdic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Addresses:
-    """Who and what there is in one IP family."""
+    """Who and what there is in one IP family; `branch` is where a tunnel leads to, by a route without a router."""
 
     lan: IPv4Network | IPv6Network
+    branch: IPv4Network | IPv6Network
     subnet: IPv4Network | IPv6Network
     other: IPv4Network | IPv6Network
     stranger: IPAddress
@@ -57,6 +58,7 @@ class _Addresses:
 _FAMILIES = {
     4: _Addresses(
         lan=ip_network("192.0.2.0/24"),
+        branch=ip_network("198.51.100.0/24"),
         subnet=ip_network("172.18.0.0/16"),
         other=ip_network("172.19.0.0/16"),
         stranger=ip_address("203.0.113.9"),
@@ -65,6 +67,7 @@ _FAMILIES = {
     ),
     6: _Addresses(
         lan=ip_network("2001:db8::/64"),
+        branch=ip_network("2001:db8:b::/64"),
         subnet=ip_network("2001:db8:18::/64"),
         other=ip_network("2001:db8:19::/64"),
         stranger=ip_address("2001:db8:ffff::9"),
@@ -97,7 +100,7 @@ class _Shape:
             direct=self.direct,
         )
         yield NetworkIntent(network="other", bridge=_OTHER_BRIDGE, subnet=at.other)
-        yield LanIntent(version=at.lan.version, networks=(at.lan,))
+        yield LanIntent(version=at.lan.version, networks=(at.lan, at.branch))
         if not self.internal:
             yield self._published(at)
         if self.sources is not None:
@@ -155,6 +158,7 @@ class _Sender:
         places = {
             "stranger": at.stranger,
             "neighbour": at.neighbour,
+            "branch": at.branch[7],
             "host": at.host,
             "same": at.subnet[3],
             "other": at.other[3],
@@ -165,6 +169,7 @@ class _Sender:
 _SENDERS = (
     _Sender("a machine far away", _WIRE, "stranger"),
     _Sender("a neighbour on the wire", _WIRE, "neighbour"),
+    _Sender("a machine behind a VPN", _TUNNEL, "branch"),
     _Sender("the host", "", "host"),
     _Sender("a container of the same network", _BRIDGE, "same"),
     _Sender("one of another network", _OTHER_BRIDGE, "other"),

@@ -31,6 +31,14 @@ def test_routes_without_a_router_count_but_for_those_of_our_bridges() -> None:
     assert of6.networks == (ip_network("2001:db8::/64"), ip_network("fe80::/64"))
 
 
+def test_a_network_behind_a_vpn_counts_where_no_router_leads_to_it() -> None:
+    routes = [route("203.0.113.0/24", link="wg0"), route("198.51.100.0/24", link="tun0", gateway="10.8.0.2")]
+
+    of4, _ = lan_of(routes, [])
+
+    assert of4.networks == (ip_network("203.0.113.0/24"),)
+
+
 def test_networks_within_one_another_are_one() -> None:
     of4, _ = lan_of([route("192.0.2.0/24"), route("192.0.2.128/25", link="eth1")], [])
 

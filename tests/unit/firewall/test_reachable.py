@@ -20,7 +20,12 @@ def test_both_ip_versions_are_alike_but_for_loopback() -> None:
 def test_what_is_closed_by_default_is_closed() -> None:
     default, on_loopback = rows(4)[:3], rows(4)[3]
     assert [row[2] for row in default] == ["yes", "no", "no"]
-    assert on_loopback[2:] == ["no", "no", "yes", "no", "no"]
+    assert on_loopback[2:] == ["no", "no", "no", "yes", "no", "no"]
+
+
+def test_who_comes_through_a_vpn_reaches_what_a_neighbour_does() -> None:
+    for version in (4, 6):
+        assert [row[4] for row in rows(version)] == [row[3] for row in rows(version)]
 
 
 def test_every_no_has_its_reason() -> None:
