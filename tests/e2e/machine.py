@@ -260,7 +260,10 @@ class Engine:
 
     def _remove_cgroups(self) -> None:
         """Remove what a killed engine has left of its own cgroup; the kernel needs a moment to let killed ones go."""
-        tag = cgroup_tag((self.data_root / "engine-id").read_text().strip())
+        identity = self.data_root / "engine-id"
+        if not identity.exists():  # it was uninstalled, or never started
+            return
+        tag = cgroup_tag(identity.read_text().strip())
         deadline = time.monotonic() + 10
         root, name = Path("/sys/fs/cgroup"), f"netwright/{tag}"
         while left := [path for path in (root / name, *root.glob(f"*/{name}")) if path.is_dir()]:
