@@ -6,16 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 import pytest
 from tests.kernel.firewall_lab import BACKENDS, namespace
+from tests.kernel.rules_lab import do, found
 from tests.unit.firewall.shapes import DOCKER0, SHAPES, Shape
 
 from netwright.firewall import comparison, forward_guard
-from netwright.firewall.api import Backend, FirewallSettings, Listings
+from netwright.firewall.api import Backend, FirewallSettings
 from netwright.firewall.comparison import REPAIR, Difference, Fault
 from netwright.firewall.intent import Intent
-from netwright.host.ops import ChangeElements, IptablesTransaction, NftTransaction, Op
-from netwright.kernel import iptables
 from netwright.kernel.nft import Nft
-from netwright.kernel.nft_elements import NftElements
 
 pytestmark = pytest.mark.kernel
 
@@ -30,23 +28,6 @@ def machine() -> Iterator[None]:
     """Give each test a namespace of its own."""
     with namespace():
         yield
-
-
-def do(ops: Sequence[Op]) -> None:
-    nft, elements = Nft(), NftElements()
-    for op in ops:
-        match op:
-            case NftTransaction():
-                nft.run(op.commands)
-            case ChangeElements():
-                elements.run(op.changes)
-            case IptablesTransaction():
-                iptables.restore(op.version, op.rules)
-    elements.close()
-
-
-def found(backend: Backend) -> Listings:
-    return {query: iptables.save(query.version, query.table) for query in backend.wants}
 
 
 def check(backend: Backend, intents: Collection[Intent]) -> Sequence[Difference]:
