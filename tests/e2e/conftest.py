@@ -5,6 +5,7 @@ import shutil
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,22 +61,29 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         machine.close()
 
 
+@contextmanager
+def engine_on_a_machine(folder: Path, image_tar: Path, *flags: str) -> Iterator[Engine]:
+    """Run an engine that has an image, on a host of its own."""
+    machine = Machine(folder)
+    engine = Engine(machine, folder, *flags)
+    try:
+        engine.start()
+        engine.docker("import", str(image_tar), IMAGE)
+        yield engine
+    finally:
+        engine.close()
+        machine.close()
+
+
 @pytest.fixture(scope="session", params=BACKENDS)
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, image_tar: Path
 ) -> Iterator[Engine]:
     """Start an engine with an image, for each firewall backend."""
     folder = tmp_path_factory.mktemp(f"engine-{request.param}")
-    machine = Machine(folder)
-    engine = Engine(machine, folder, f"--firewall-backend={request.param}")
-    try:
-        engine.start()
-        engine.docker("import", str(image_tar), IMAGE)
+    with engine_on_a_machine(folder, image_tar, f"--firewall-backend={request.param}") as engine:
         yield engine
         assert engine.stop() == 0
-    finally:
-        engine.close()
-        machine.close()
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import footprint
+from conftest import IMAGE, engine_on_a_machine, footprint
 from hypothesis import HealthCheck, Phase, given, settings
-from machine import Engine, Machine, UnixConnection
+from machine import Engine, UnixConnection
 from requests_by_schema import Request, operations, requests
 
-IMAGE = "busybox:latest"
 EXAMPLES = int(os.environ.get("NETWRIGHT_EXAMPLES", "8"))
 """Requests for each operation: a sample; a whole run sets some hundreds."""
 
@@ -22,16 +21,8 @@ EXAMPLES = int(os.environ.get("NETWRIGHT_EXAMPLES", "8"))
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory, image_tar: Path) -> Iterator[Engine]:
     """Give an engine with things to be asked about."""
-    folder = tmp_path_factory.mktemp("bad-input")
-    machine = Machine(folder)
-    engine = Engine(machine, folder)
-    try:
-        engine.start()
-        engine.docker("import", str(image_tar), IMAGE)
+    with engine_on_a_machine(tmp_path_factory.mktemp("bad-input"), image_tar) as engine:
         yield engine
-    finally:
-        engine.close()
-        machine.close()
 
 
 def furnish(engine: Engine) -> None:

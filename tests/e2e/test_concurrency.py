@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from conftest import footprint
+from conftest import IMAGE, engine_on_a_machine, footprint
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from machine import Engine, Machine
+from machine import Engine
 
-IMAGE = "busybox:latest"
 CLIENTS = 16
 STEPS = int(os.environ.get("NETWRIGHT_STEPS", "160"))
 ROUNDS = 10
@@ -181,16 +180,8 @@ def _count(made: Counter[str], removed: Counter[str], one: Asked, answer: object
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory, image_tar: Path) -> Iterator[Engine]:
     """Give an engine for sixteen clients."""
-    folder = tmp_path_factory.mktemp("crowded")
-    machine = Machine(folder)
-    engine = Engine(machine, folder)
-    try:
-        engine.start()
-        engine.docker("import", str(image_tar), IMAGE)
+    with engine_on_a_machine(tmp_path_factory.mktemp("crowded"), image_tar) as engine:
         yield engine
-    finally:
-        engine.close()
-        machine.close()
 
 
 @pytest.mark.timeout(120 + STEPS)
