@@ -97,6 +97,17 @@ def resolver_pid(names: Names) -> int:
     return names._client.pid
 
 
+def sockets_of(sandbox: Sandbox, names: Names) -> list[int]:
+    """Return the inodes of what the resolver has of a sandbox."""
+    assert names._client is not None
+    descriptors = names._client.get(Path(sandbox.path).name)
+    try:
+        return [os.fstat(descriptor).st_ino for descriptor in descriptors]
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
 def by_stream(sandbox: Sandbox, *asked: str) -> list[Any]:
     """Send several queries on one connection at once, and return the answers in the order of the queries."""
     queries = [dns_message.make_query(name, "A") for name in asked]
@@ -173,6 +184,25 @@ def test_whoever_asks_after_a_change_is_answered_by_it_however_many_ask_beside(b
         stop.set()
         flooding.join(PATIENCE)
         busy.close()
+
+
+def test_a_sandbox_that_is_answered_already_keeps_its_sockets_and_sees_what_it_is_to_see(
+    box: Sandbox, names: Names
+) -> None:
+    before = sockets_of(box, names)
+
+    box.serve(names, View(networks=(), egress=False))
+
+    assert box.ask("web").rcode() == dns_rcode.SERVFAIL
+    assert sockets_of(box, names) == before
+
+
+def test_a_sandbox_that_comes_again_at_the_same_path_is_answered(names: Names, root: Path) -> None:
+    for _ in range(2):
+        with contextlib.closing(Sandbox(root / "netns" / "again")) as sandbox:
+            sandbox.serve(names)
+            publish(names, [member("web", "web")])
+            assert told(sandbox.ask("web")) == ["10.0.0.1"]
 
 
 def test_what_a_resolver_will_not_be_told_is_in_the_log(

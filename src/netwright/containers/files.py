@@ -117,15 +117,22 @@ class NetworkFiles:
         await asyncio.to_thread(self._refresh, container, attachments)
 
     def _refresh(self, container: Container, attachments: Sequence[Attachment]) -> None:
-        path = Path(self.paths(container.id)[HOSTS])
-        names = _names(container)
-        kept = [line for line in _read(path).splitlines() if tuple(line.split()[1:]) != names]
+        paths = self.paths(container.id)
+        path, names = Path(paths[HOSTS]), _names(container)
+        former = _read(path)
+        kept = [line for line in former.splitlines() if tuple(line.split()[1:]) != names]
         own = map(str, _own_entries(container, attachments))
-        rewrite(path, "\n".join([*kept, *own]) + "\n")
-        resolv_conf = Path(self.paths(container.id)[RESOLV_CONF])
-        if self._is_embedded(attachments) and _is_untouched(resolv_conf):
-            rewrite(resolv_conf, self._resolv_conf(container.host, attachments))
-            _remember(resolv_conf)
+        rewrite(path, "\n".join([*kept, *own]) + "\n", former)
+        if self._is_embedded(attachments):
+            self._ask_embedded(Path(paths[RESOLV_CONF]), container.host, attachments)
+
+    def _ask_embedded(self, path: Path, host: HostSettings, attachments: Sequence[Attachment]) -> None:
+        """Let resolv.conf name the embedded resolver where it does not yet and is ours still."""
+        former = _read(path)
+        if resolvconf.names_embedded(former) or _read(_hash_of(path)) != _digest(former):
+            return
+        rewrite(path, self._resolv_conf(host, attachments), former)
+        _remember(path)
 
 
 def _has_loopback6(host: HostSettings) -> bool:
@@ -136,20 +143,16 @@ def _has_loopback6(host: HostSettings) -> bool:
 
 def _remember(path: Path) -> None:
     """Note what a file was written as, beside it, as Docker does."""
-    rewrite(_hash_of(path), _digest(path))
-
-
-def _is_untouched(path: Path) -> bool:
-    """Tell whether a file is as it was written."""
-    return _read(_hash_of(path)) == _digest(path)
+    marked = _hash_of(path)
+    rewrite(marked, _digest(_read(path)), _read(marked))
 
 
 def _hash_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.hash")
 
 
-def _digest(path: Path) -> str:
-    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+def _digest(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _names(container: Container) -> tuple[str, ...]:
@@ -166,13 +169,13 @@ def _own_entries(container: Container, attachments: Sequence[Attachment]) -> lis
     return [hosts.Entry(str(address), _names(container)) for address in addresses]
 
 
-def rewrite(path: Path, text: str) -> None:
-    """Give a file another text, if it has not got it: the same file, since containers see it through a mount of it.
+def rewrite(path: Path, text: str, former: str) -> None:
+    """Give a file another text than its former: the same file, since containers see it through a mount of it.
 
     It is never empty in between: whoever reads meanwhile sees the new text, perhaps with the end of a longer old one.
     (And ext4 flushes a file to the disk that is emptied first.)
     """
-    if _read(path) == text and path.exists():
+    if text == former and path.exists():
         return
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor is no path

@@ -40,7 +40,7 @@ from netwright.drivers.endpoint_options import interface_name
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Forbidden, InvalidInput, NotFound, PlainRefusal, SystemFailure, TeardownFailed
 from netwright.firewall.api import Backend
-from netwright.host.ops import CreateNamespace, DeleteNamespace, Op
+from netwright.host.ops import CreateNamespace, DeleteNamespace, Op, StopNames
 from netwright.host.protocol import Host, transaction
 from netwright.host.uncancelled import to_the_end
 from netwright.model.names import Id, new_id
@@ -275,7 +275,9 @@ class Sandboxes:
         rules = firewall.change(add=change.add, remove=[*change.remove, *linked])
         silences = self._with.neighbours.silences(attachments)
         flows = [*change.flows, *change.abandoned]
-        ops = [*change.names.first, *silences, *links, *rules, *last, *flows, *change.released]
+        # It may be answered still when it has left its last network: its resolv.conf says so.
+        alone = [StopNames(netns=netns)] if row.kind is SandboxKind.OWN and not attachments else []
+        ops = [*alone, *change.names.first, *silences, *links, *rules, *last, *flows, *change.released]
         return await carry_out_all(self._with.host, ops)
 
     def _detach(self, item: Attachment) -> Sequence[Op]:

@@ -49,6 +49,11 @@ def parse(text: str) -> ResolvConf:
     return ResolvConf(tuple(servers), search, tuple(options))
 
 
+def names_embedded(text: str) -> bool:
+    """Tell whether a resolv.conf names the embedded resolver alone."""
+    return parse(text).servers == (EMBEDDED,)
+
+
 def base_path(etc: str) -> str:
     """Return the file to start from: systemd-resolved's own where the host asks only its stub."""
     return RESOLVED if parse(etc).servers == (_STUB,) else ETC

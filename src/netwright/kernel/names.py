@@ -56,6 +56,8 @@ class Names(Tending[ResolverClient]):
         super().__init__(ResolverClient, exec_root)
         self._zone = Zone()
         """What the resolver knows; its views are keyed by path."""
+        self._served: dict[str, int] = {}
+        """The namespaces that the resolver is known to answer in, by path: their inodes, which it keeps from going."""
 
     def open_host(self, place: str, view: View) -> None:
         """Answer the host itself, in place of what did so there before. Called in a thread that is at home."""
@@ -64,15 +66,24 @@ class Names(Tending[ResolverClient]):
             self._zone.views[place] = view
 
     def open(self, path: str, view: View, *, namespace: int, home: int) -> None:
-        """Answer port 53 in a namespace, in place of what did so before."""
-        with self._lock, sockets(namespace, home) as descriptors:
-            self._ask(lambda resolver: resolver.open(_key(path), view, descriptors))
+        """Answer port 53 in a namespace; where that is done already, by the same sockets from now on otherwise."""
+        with self._lock:
+            if self._served.get(path) == os.fstat(namespace).st_ino:
+                self._ask(lambda resolver: _see(resolver, path, view))
+            else:
+                self._ask(lambda resolver: self._open(resolver, path, view, namespace, home))
             self._zone.views[path] = view
+
+    def _open(self, resolver: ResolverClient, path: str, view: View, namespace: int, home: int) -> None:
+        with sockets(namespace, home) as descriptors:
+            resolver.open(_key(path), view, descriptors)
+        self._served[path] = os.fstat(namespace).st_ino
 
     def close(self, path: str) -> None:
         """Answer in a namespace no more; content where nobody does."""
         with self._lock:
             self._zone.views.pop(path, None)
+            self._served.pop(path, None)
             if self._connect():
                 self._ask(lambda resolver: resolver.shut(_key(path)))
 
@@ -111,7 +122,10 @@ class Names(Tending[ResolverClient]):
             if not self._connect():
                 return ()
             keys = self._ask(ResolverClient.served)
-            return tuple(key if is_host(key) else f"{directory}/{key}" for key in keys)
+            paths = tuple(key if is_host(key) else f"{directory}/{key}" for key in keys)
+            for path in self._served.keys() - set(paths):
+                del self._served[path]
+            return paths
 
     def explain(self, path: str, name: str, kind: str) -> Explanation:
         """Return what a sandbox would be answered, and why."""
@@ -148,12 +162,25 @@ class Names(Tending[ResolverClient]):
         return new
 
     def _fill(self, new: ResolverClient) -> None:
+        self._served.clear()
         _tell(new, self._zone)
         for path, view in self._zone.views.items():
             try:
-                _serve_again(new, path, view)
+                self._open_again(new, path, view)
             except OperationFailed as failure:
                 log.error("names are no longer answered in %s: %s", path, failure)
+
+    def _open_again(self, resolver: ResolverClient, path: str, view: View) -> None:
+        """Make the sockets of a sandbox or the host anew and have them served. Called in a thread that is at home."""
+        with ExitStack() as closing:
+            if is_host(path):
+                resolver.open(_key(path), view, closing.enter_context(_host_sockets(path)))
+                return
+            home = netns.current()
+            closing.callback(os.close, home)
+            namespace = netns.open_pinned(path)
+            closing.callback(os.close, namespace)
+            self._open(resolver, path, view, namespace, home)
 
     def _probe(self, companion: ResolverClient) -> object:
         return companion.served()
@@ -192,6 +219,11 @@ def _change(resolver: ResolverClient, run: Sequence[ops.Op]) -> None:
     resolver.change(list(map(_request, run)))
 
 
+def _see(resolver: ResolverClient, path: str, view: View) -> None:
+    resolver.prepare(_key(path), view)
+    resolver.change([seeing(_key(path), view)])
+
+
 def _request(op: ops.Op) -> str:
     """Return what tells a resolver of a change."""
     match op:
@@ -215,19 +247,6 @@ def _tell(resolver: ResolverClient, zone: Zone) -> None:
     for path, view in zone.views.items():
         resolver.view(_key(path), view)
     resolver.commit()
-
-
-def _serve_again(resolver: ResolverClient, path: str, view: View) -> None:
-    """Make the sockets of a sandbox or the host anew and have them served. Called in a thread that is at home."""
-    with ExitStack() as closing:
-        if is_host(path):
-            resolver.open(_key(path), view, closing.enter_context(_host_sockets(path)))
-            return
-        home = netns.current()
-        closing.callback(os.close, home)
-        namespace = netns.open_pinned(path)
-        closing.callback(os.close, namespace)
-        resolver.open(_key(path), view, closing.enter_context(sockets(namespace, home)))
 
 
 @contextmanager

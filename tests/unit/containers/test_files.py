@@ -13,7 +13,7 @@ def test_a_file_is_changed_in_place_whatever_its_length(tmp_path: Path, text: st
     path.write_text("the text before\n")
     mounted = path.stat().st_ino
 
-    rewrite(path, text)
+    rewrite(path, text, path.read_text())
 
     assert path.read_text() == text
     assert path.stat().st_ino == mounted
@@ -24,12 +24,12 @@ def test_a_file_that_is_right_is_not_touched(tmp_path: Path) -> None:
     path.write_text("as it is\n")
     before = path.stat().st_mtime_ns
 
-    rewrite(path, "as it is\n")
+    rewrite(path, "as it is\n", "as it is\n")
 
     assert path.stat().st_mtime_ns == before
 
 
 def test_a_file_that_is_missing_is_made(tmp_path: Path) -> None:
-    rewrite(tmp_path / "hosts", "")
+    rewrite(tmp_path / "hosts", "", "")
 
     assert (tmp_path / "hosts").read_text() == ""

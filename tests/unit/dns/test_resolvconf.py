@@ -12,6 +12,7 @@ from netwright.dns.resolvconf import (
     for_default_bridge,
     for_embedded,
     for_host,
+    names_embedded,
     parse,
 )
 
@@ -91,3 +92,9 @@ def test_systemd_resolveds_stub_is_passed_over_for_the_servers_behind_it() -> No
     assert base_path("nameserver 127.0.0.53\n") == RESOLVED
     assert base_path("nameserver 127.0.0.53\nnameserver 192.0.2.53\n") == ETC
     assert base_path("") == ETC
+
+
+def test_a_file_for_the_embedded_resolver_is_known_again() -> None:
+    assert names_embedded(for_embedded(parse(HOST), Overrides(), ETC))
+    assert not names_embedded(HOST)
+    assert not names_embedded("")
