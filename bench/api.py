@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import uvloop
 from aiohttp import web
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -37,7 +38,7 @@ def serve(path: str) -> None:
         await web.UnixSite(runner, path).start()
         await asyncio.Event().wait()
 
-    asyncio.run(forever())
+    uvloop.run(forever())
 
 
 def connected(path: str) -> socket.socket:

@@ -16,6 +16,8 @@ from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
+import uvloop
+
 from netwright.app import engine_identity, network_settings
 from netwright.config import parse
 from netwright.controller.api import NetworkRequest, SandboxRequest
@@ -228,7 +230,7 @@ async def measure(backend: str, rounds: int) -> dict[str, list[float]]:
 
 def main() -> None:
     """Measure one backend."""
-    print(json.dumps(asyncio.run(measure(sys.argv[1], int(sys.argv[2])))))
+    print(json.dumps(uvloop.run(measure(sys.argv[1], int(sys.argv[2])))))
 
 
 if __name__ == "__main__":

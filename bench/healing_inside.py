@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
+import uvloop
 from attach_inside import BRIDGE, running_engine
 
 from netwright.controller.api import SandboxRequest
@@ -84,7 +85,7 @@ def main() -> None:
     """Measure and print."""
     backend, *numbers = sys.argv[1:]
     endpoints, ports, rounds = map(int, numbers)
-    print(json.dumps(asyncio.run(measure(backend, endpoints, ports, rounds))))
+    print(json.dumps(uvloop.run(measure(backend, endpoints, ports, rounds))))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 peers_inside.py ROUNDS
 """
 
-import asyncio
 import json
 import os
 import subprocess
@@ -13,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import uvloop
 from attach_inside import running_engine
 from engines import PEERS
 
@@ -156,4 +156,4 @@ async def measure(rounds: int) -> dict[str, list[float]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(measure(int(sys.argv[1])))))
+    print(json.dumps(uvloop.run(measure(int(sys.argv[1])))))

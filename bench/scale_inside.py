@@ -12,6 +12,7 @@ import time
 from ipaddress import ip_network
 from pathlib import Path
 
+import uvloop
 from attach_inside import running_engine
 
 from netwright.controller.api import NetworkRequest, SandboxRequest
@@ -106,4 +107,4 @@ async def measure(count: int) -> dict[str, list[float]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(measure(int(sys.argv[1])))))
+    print(json.dumps(uvloop.run(measure(int(sys.argv[1])))))

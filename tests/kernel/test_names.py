@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from tests.kernel.firewall_lab import namespace
 from tests.kernel.names_lab import PATIENCE, SEES, Sandbox, member, server, told
 
@@ -590,7 +591,7 @@ def test_the_host_may_be_on_more_networks_than_a_packet_has_room_for(box: Sandbo
     publish(names, [replace(member("last", "last"), network=many[-1].id)])
     names.change([seen])
     assert ask_host("web.one", "last.network-1999") == [["10.0.0.1"], ["10.0.0.1"]]
-    names.change([replace(seen, view=OUTSIDE)])
+    names.change([structs.replace(seen, view=OUTSIDE)])
     assert ask_host("web.one", "last.network-1999") == [["10.0.0.1"], []]
 
 

@@ -258,10 +258,12 @@ async def _open_gate(gate: Path) -> bool:
     except OSError:
         return False
     try:
-        async with asyncio.timeout(_GATE_SECONDS):
-            await readable(descriptor)
+        # Where the time is up it may have come all the same: on a busy machine it is this process that is late.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GATE_SECONDS):
+                await readable(descriptor)
         passed = os.read(descriptor, 1) != b""
-    except (TimeoutError, OSError):
+    except OSError:
         passed = False
     finally:
         os.close(descriptor)

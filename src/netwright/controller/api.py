@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct
+
 from netwright.errors import InvalidInput
 from netwright.model.addressing import IPAddress, IPNetwork
 from netwright.model.names import Id
@@ -63,8 +65,7 @@ class SandboxRequest:
     dns_options: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
+class Attachment(Struct, frozen=True, kw_only=True):
     """An endpoint together with its network and sandbox."""
 
     network: Network

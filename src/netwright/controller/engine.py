@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from netwright.controller.addressing import Addressing
 from netwright.controller.afterwards import Afterwards
 from netwright.controller.backend import settle
@@ -241,7 +243,7 @@ class NetworkEngine:
 
     def _name_rules(self) -> NameRules:
         rules = self._settings.names
-        return rules if rules.host else replace(rules, host=self.default_gateways())
+        return rules if rules.host else structs.replace(rules, host=self.default_gateways())
 
     def faults(self) -> list[str]:
         """Return in words what is out of order and could not be put right."""

@@ -5,7 +5,8 @@ with gateways for more families, then the network's name. The first with a gatew
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct, structs
 
 from netwright.controller.api import Attachment
 from netwright.host.ops import DeleteRoute, Op, ReplaceRoute
@@ -13,8 +14,7 @@ from netwright.model.addressing import IPAddress
 from netwright.model.network import Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Gateways:
+class Gateways(Struct, frozen=True):
     """The endpoint that carries the default route of each family, if there is one."""
 
     ipv4: Attachment | None = None
@@ -56,7 +56,7 @@ def route_ops(before: Gateways, after: Gateways, netns: str) -> list[Op]:
         old, new = before.of(version), after.of(version)
         former = None if old is None else _default_route(version, old, netns)
         if new is not None and (old is None or old.endpoint.id != new.endpoint.id):
-            ops.append(replace(_default_route(version, new, netns), former=former))
+            ops.append(structs.replace(_default_route(version, new, netns), former=former))
         elif former is not None and new is None:
             ops.append(DeleteRoute(version=version, destination=None, link=former.link, netns=netns, former=former))
     return ops

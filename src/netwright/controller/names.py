@@ -1,7 +1,8 @@
 """What sandboxes are called and which names they see, and what a change of shape does to names. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from netwright.controller.api import Attachment
 from netwright.controller.gateways import Gateways, choose, gateway_of
@@ -19,8 +20,7 @@ TTL = 5
 """Seconds for which a name may be remembered, where no option says otherwise (Docker says 600)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameRules:
+class NameRules(Struct, frozen=True, kw_only=True):
     """What the daemon's options say of names.
 
     `servers` and `options` are for sandboxes that have none of their own (`--dns`, `--dns-opt`); `host` are the
@@ -116,8 +116,7 @@ def _packed(addresses: Iterable[IPAddress]) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(address.packed for address in addresses))
 
 
-@dataclass(frozen=True, slots=True)
-class NameChange:
+class NameChange(Struct, frozen=True):
     """Operations on names: what goes before the interfaces do, and what comes when they are up."""
 
     first: tuple[Op, ...] = ()

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from ipaddress import ip_network
 
+from msgspec import structs
+
 from netwright.controller import configurations
 from netwright.controller.addressing import Addressing
 from netwright.controller.api import NO_SWARM, Attachment, NetworkRequest
@@ -174,9 +176,9 @@ class Networks:
         for op in ops:
             match op:
                 case SetSysctl():
-                    known.append(replace(op, former=await self._with.host.ask(Sysctl(op.key))))
+                    known.append(structs.replace(op, former=await self._with.host.ask(Sysctl(op.key))))
                 case SetLinkMtu(name=name) if name in links:
-                    known.append(replace(op, former=links[name].mtu))
+                    known.append(structs.replace(op, former=links[name].mtu))
                 case AddAddress(link=name, address=address) if name in links and address in links[name].addresses:
                     pass  # it was there before, and is to stay
                 case _:

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from netwright.controller.api import Attachment
 from netwright.controller.gateways import Gateways, choose
 from netwright.drivers.api import Driver
@@ -116,7 +118,8 @@ class Publishing:
         for item in after:
             granted[item.endpoint.id].extend(self._opened_directly(sandbox, item))
         return [
-            replace(item, endpoint=replace(item.endpoint, bindings=tuple(granted[item.endpoint.id]))) for item in after
+            structs.replace(item, endpoint=replace(item.endpoint, bindings=tuple(granted[item.endpoint.id])))
+            for item in after
         ]
 
     def _wishes(self, sandbox: Sandbox, gateways: Gateways) -> list[Wish]:

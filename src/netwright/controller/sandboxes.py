@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from netwright.controller.api import Attachment, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
@@ -212,7 +214,7 @@ class Sandboxes:
         old, new = ({item.endpoint.id for item in shape} for shape in (before, after))
         gone = self._with.neighbours.silences([item for item in before if item.endpoint.id not in new])
         come = await self._with.neighbours.answers([item for item in after if item.endpoint.id not in old])
-        return replace(change, links=(*change.links, *come), detached=(*gone, *change.detached))
+        return structs.replace(change, links=(*change.links, *come), detached=(*gone, *change.detached))
 
     async def be_found(self) -> None:
         """Let the host's neighbours find the endpoints again, where an interface has come or come back."""
@@ -316,7 +318,7 @@ class Sandboxes:
             row = self._state.sandbox(sandbox)
             before = self.attachments(sandbox)
             called = replace(row, name=name)
-            after = [replace(item, sandbox=called) for item in before]
+            after = [structs.replace(item, sandbox=called) for item in before]
             names = difference(self._with.means, before, after, self.path(sandbox)).names if row.open else NameChange()
             try:
                 async with transaction(self._with.host) as attempt:

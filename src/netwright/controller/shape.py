@@ -6,7 +6,9 @@ they are all this one pure function, so what one of them makes the others know h
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+
+from msgspec import Struct, field, structs
 
 from netwright.controller import gateways
 from netwright.controller import names as naming
@@ -21,8 +23,7 @@ from netwright.model.ports import PortBinding, Protocol
 from netwright.publish.allocate import RelayPolicy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """What leads from one shape to another. The firewall's part goes first, so that nothing is up before its guard.
 
     `add` and `remove` are all intents of the endpoints that differ: what both want the backend leaves alone, since two
@@ -43,8 +44,7 @@ class Change:
     names: naming.NameChange = field(default_factory=naming.NameChange)
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(Struct, frozen=True):
     """What shapes are made with."""
 
     drivers: Mapping[str, Driver]
@@ -143,7 +143,7 @@ def _relays(policy: RelayPolicy, old: _Bound, new: _Bound) -> list[Op]:
         wanted = _relay(policy, binding, endpoint)
         former = _relay(policy, binding, old[binding]) if old and binding in old else None
         if wanted is not None and wanted != former:
-            ops.append(replace(wanted, former=former))
+            ops.append(structs.replace(wanted, former=former))
     return ops
 
 
@@ -260,4 +260,4 @@ def inheriting(kept: Sequence[Attachment], gone: Sequence[Endpoint]) -> list[Att
         return list(kept)
     first, *others = kept
     numbers = (*first.endpoint.bindings, *(binding for endpoint in gone for binding in endpoint.bindings))
-    return [replace(first, endpoint=replace(first.endpoint, bindings=numbers)), *others]
+    return [structs.replace(first, endpoint=replace(first.endpoint, bindings=numbers)), *others]

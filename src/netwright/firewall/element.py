@@ -1,14 +1,14 @@
 """One element of a set or map of a table of ours."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from netwright.host.elements import Item, Part
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Struct, frozen=True):
     """An element of a set or map.
 
     `family` tells its table: ours of the families inet and bridge, or `guard` for the one that engines share.

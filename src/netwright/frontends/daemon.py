@@ -4,7 +4,6 @@ The parts: `daemon_claim` keeps a second engine off, `daemon_sockets` opens the 
 engine between start and signal.
 """
 
-import asyncio
 import gc
 import logging
 import os
@@ -132,6 +131,8 @@ def _no_certificates() -> Iterator[None]:
 def _run(words: Sequence[str], config: Config) -> int:
     # Imported this late so that --help, --validate and refusals do not wait for HTTP server and engine.
     with _nothing_is_garbage(), _no_certificates():
+        import uvloop  # noqa: PLC0415
+
         from netwright.app import build  # noqa: PLC0415
         from netwright.frontends.daemon_run import Life, uninstall  # noqa: PLC0415
 
@@ -139,11 +140,11 @@ def _run(words: Sequence[str], config: Config) -> int:
     try:
         with claim(config):
             if config.uninstall:
-                asyncio.run(uninstall(build, config))
+                uvloop.run(uninstall(build, config))
                 for sentence in abandon(config):
                     log.warning("%s", sentence)
             else:
-                asyncio.run(Life(build, config, lambda: load(words)).run())
+                uvloop.run(Life(build, config, lambda: load(words)).run())
     except NetwrightError as error:
         log.critical("%s", error)
         return 1

@@ -4,16 +4,16 @@ An element's key is a list of parts, each of a type that says how many bytes it 
 protocol. A part that is a range (a subnet, several ports) makes the element an interval.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from msgspec import Struct
 
 from netwright.model.addressing import Mac
 from netwright.model.ports import Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """The name of an interface."""
 
     text: str
@@ -22,8 +22,7 @@ class Name:
         return f'"{self.text}"'
 
 
-@dataclass(frozen=True, slots=True)
-class PortNumber:
+class PortNumber(Struct, frozen=True):
     """One port, in a set or map that knows no ranges."""
 
     number: int
@@ -32,8 +31,7 @@ class PortNumber:
         return str(self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """The ports from the first to the last, which may be the same."""
 
     first: int
@@ -43,8 +41,7 @@ class Ports:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
-@dataclass(frozen=True, slots=True)
-class Octets:
+class Octets(Struct, frozen=True):
     """Bytes out of a packet that nftables has no type for."""
 
     value: bytes
@@ -56,8 +53,7 @@ class Octets:
 Part = Name | Mac | IPv4Address | IPv6Address | IPv4Network | IPv6Network | Protocol | PortNumber | Ports | Octets
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An element's key, and what it leads to where it stands in a map."""
 
     key: tuple[Part, ...]
@@ -77,8 +73,7 @@ class Verb(StrEnum):
     """Refused where one is not there."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetChange:
+class SetChange(Struct, frozen=True):
     """Elements that come into a set or map, or leave it; prints as nft's command."""
 
     verb: Verb

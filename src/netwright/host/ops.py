@@ -12,9 +12,10 @@ set by the same kernel request that makes the link, so there is no moment withou
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import ClassVar
+
+from msgspec import Struct
 
 from netwright.dns.zone import Member, View
 from netwright.host.elements import SetChange
@@ -22,8 +23,7 @@ from netwright.model.addressing import IPAddress, IPNetwork, Mac
 from netwright.model.ports import Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(Struct, frozen=True):
     """One change of the machine."""
 
     repeatable: ClassVar[bool] = False
@@ -33,8 +33,7 @@ class Op:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateNamespace(Op):
+class CreateNamespace(Op, frozen=True, kw_only=True):
     """Make a network namespace and pin it at `path`.
 
     With `lo` up and IPv6 off by default for interfaces that come later.
@@ -46,8 +45,7 @@ class CreateNamespace(Op):
         return DeleteNamespace(path=self.path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteNamespace(Op):
+class DeleteNamespace(Op, frozen=True, kw_only=True):
     """Unpin a namespace; the kernel removes it with all its links when nobody uses it any more."""
 
     repeatable: ClassVar[bool] = True
@@ -55,8 +53,7 @@ class DeleteNamespace(Op):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddBridge(Op):
+class AddBridge(Op, frozen=True, kw_only=True):
     """Make a bridge; it is still down and has no address."""
 
     name: str
@@ -68,8 +65,7 @@ class AddBridge(Op):
         return DeleteLink(name=self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddVeth(Op):
+class AddVeth(Op, frozen=True, kw_only=True):
     """Make a veth pair in one request: the host end up and on a bridge, the other end down inside a namespace."""
 
     host_name: str
@@ -86,8 +82,7 @@ class AddVeth(Op):
         return DeleteLink(name=self.host_name, other_end=RetireLink(name=self.name, netns=self.netns))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinBridge(Op):
+class JoinBridge(Op, frozen=True, kw_only=True):
     """Make a link of the host a port of a bridge again, and bring it up; content when it is both."""
 
     repeatable: ClassVar[bool] = True
@@ -97,8 +92,7 @@ class JoinBridge(Op):
     hairpin: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteLink(Op):
+class DeleteLink(Op, frozen=True, kw_only=True):
     """Take a link out of service at once; its name and its addresses are free when this returns.
 
     Content when there is none. The kernel frees its memory in the background. `other_end` is what frees the name that
@@ -111,8 +105,7 @@ class DeleteLink(Op):
     other_end: "RetireLink | None" = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetireLink(Op):
+class RetireLink(Op, frozen=True, kw_only=True):
     """Free a link's name and take its addresses inside a namespace, ahead of the deletion of its other end.
 
     Content when there is none.
@@ -125,8 +118,7 @@ class RetireLink(Op):
     addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetLinkUp(Op):
+class SetLinkUp(Op, frozen=True, kw_only=True):
     """Bring a link up."""
 
     repeatable: ClassVar[bool] = True
@@ -135,8 +127,7 @@ class SetLinkUp(Op):
     netns: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetLinkMtu(Op):
+class SetLinkMtu(Op, frozen=True, kw_only=True):
     """Set a link's MTU, in bytes; `former` is what to go back to, where the link was there before."""
 
     repeatable: ClassVar[bool] = True
@@ -150,8 +141,7 @@ class SetLinkMtu(Op):
         return None if self.former is None else SetLinkMtu(name=self.name, mtu=self.former, netns=self.netns)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddAddress(Op):
+class AddAddress(Op, frozen=True, kw_only=True):
     """Give a link an address; content when it has it. IPv6 addresses skip duplicate detection (IFA_F_NODAD)."""
 
     repeatable: ClassVar[bool] = True
@@ -164,8 +154,7 @@ class AddAddress(Op):
         return DeleteAddress(link=self.link, address=self.address, netns=self.netns)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteAddress(Op):
+class DeleteAddress(Op, frozen=True, kw_only=True):
     """Take an address from a link; content when it has it not, or when the link is gone."""
 
     repeatable: ClassVar[bool] = True
@@ -175,8 +164,7 @@ class DeleteAddress(Op):
     netns: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplaceRoute(Op):
+class ReplaceRoute(Op, frozen=True, kw_only=True):
     """Set the route to a destination (None is the default route of the gateway's or link's family).
 
     Through a gateway, or on-link where `gateway` is None. `version` is 4 or 6. `former` is the route that it replaces,
@@ -201,8 +189,7 @@ class ReplaceRoute(Op):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteRoute(Op):
+class DeleteRoute(Op, frozen=True, kw_only=True):
     """Remove a route; content when there is none. `former` is what makes it again, where that may be needed."""
 
     repeatable: ClassVar[bool] = True
@@ -217,8 +204,7 @@ class DeleteRoute(Op):
         return self.former
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyNeighbour(Op):
+class ProxyNeighbour(Op, frozen=True, kw_only=True):
     """Answer neighbour solicitations for an IPv6 address on a link of the host, in place of its owner behind it.
 
     Content when it is so already. The link needs `proxy_ndp`. The kernel forgets it when the link goes down.
@@ -231,15 +217,13 @@ class ProxyNeighbour(Op):
         return UnproxyNeighbour(address=self.address)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnproxyNeighbour(Op):
+class UnproxyNeighbour(Op, frozen=True, kw_only=True):
     """Answer for an address no longer, on whatever links; content when nobody does. The admin's own entries stay."""
 
     address: IPAddress
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetSysctl(Op):
+class SetSysctl(Op, frozen=True, kw_only=True):
     """Write a sysctl, named with slashes below /proc/sys: `net/ipv4/conf/docker0/route_localnet`.
 
     `optional` is for keys that a kernel may lack: their absence is no failure. `former` is the value to go back to,
@@ -260,8 +244,7 @@ class SetSysctl(Op):
         return SetSysctl(key=self.key, value=self.former, netns=self.netns, optional=self.optional)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnounceAddress(Op):
+class AnnounceAddress(Op, frozen=True, kw_only=True):
     """Tell the neighbours of a link who has these addresses now (gratuitous ARP, unsolicited neighbour advertisement).
 
     `count` messages in the background: the first as soon as the link's neighbours can hear it, the others `interval`
@@ -276,8 +259,7 @@ class AnnounceAddress(Op):
     interval: int = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldPort(Op):
+class HoldPort(Op, frozen=True, kw_only=True):
     """Bind a socket to a host address and port, and keep it, so that nobody else can have the port.
 
     Fails with EADDRINUSE where somebody has it. The socket outlives the engine's process.
@@ -291,8 +273,7 @@ class HoldPort(Op):
         return ReleasePort(protocol=self.protocol, address=self.address, port=self.port)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleasePort(Op):
+class ReleasePort(Op, frozen=True, kw_only=True):
     """Close the socket that holds a port, and end its relay; content when it is not held."""
 
     repeatable: ClassVar[bool] = True
@@ -302,8 +283,7 @@ class ReleasePort(Op):
     port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayPort(Op):
+class RelayPort(Op, frozen=True, kw_only=True):
     """Let what arrives on a held port be carried to a container by a process instead of by the kernel.
 
     `former` is where it was carried before, if it was.
@@ -322,8 +302,7 @@ class RelayPort(Op):
         return self.former
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetFlows(Op):
+class ForgetFlows(Op, frozen=True, kw_only=True):
     """Delete the connection tracking entries whose original destination is this address and port.
 
     Needed whenever the meaning of a published port changes: a UDP sender that never pauses would keep its old
@@ -340,8 +319,7 @@ class ForgetFlows(Op):
     sent: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServeNames(Op):
+class ServeNames(Op, frozen=True, kw_only=True):
     """Answer 127.0.0.11:53 in a namespace, by UDP and TCP, through any restart of the engine.
 
     Instead of the path of a namespace there may be the place of a `model.listener.Listener`, here and in what follows:
@@ -355,8 +333,7 @@ class ServeNames(Op):
         return StopNames(netns=self.netns)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopNames(Op):
+class StopNames(Op, frozen=True, kw_only=True):
     """Answer there no more; content where nobody does. `former` is what was seen there, where it may be asked again."""
 
     repeatable: ClassVar[bool] = True
@@ -368,8 +345,7 @@ class StopNames(Op):
         return None if self.former is None else ServeNames(netns=self.netns, view=self.former)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetNameView(Op):
+class SetNameView(Op, frozen=True, kw_only=True):
     """Let a sandbox that is answered see other names; `undo` is what it saw before."""
 
     netns: str
@@ -380,8 +356,7 @@ class SetNameView(Op):
         return SetNameView(netns=self.netns, view=self.undo, undo=self.view)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishNames(Op):
+class PublishNames(Op, frozen=True, kw_only=True):
     """Let an endpoint be known on its network, in place of what was known of it: `former`, if anything was."""
 
     repeatable: ClassVar[bool] = True
@@ -395,8 +370,7 @@ class PublishNames(Op):
         return WithdrawNames(member=self.member)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawNames(Op):
+class WithdrawNames(Op, frozen=True, kw_only=True):
     """Let an endpoint be known no more; content where it is not."""
 
     member: Member
@@ -405,16 +379,14 @@ class WithdrawNames(Op):
         return PublishNames(member=self.member)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplaceNames(Op):
+class ReplaceNames(Op, frozen=True, kw_only=True):
     """Publish these endpoints and no others, and let each namespace see what it should, all at one moment."""
 
     members: tuple[Member, ...]
     views: Mapping[str, View]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NftTransaction(Op):
+class NftTransaction(Op, frozen=True, kw_only=True):
     """Carry out nftables commands (nft's own syntax, one a line) as one transaction: all or none.
 
     `undo` are the commands that take it back, where that has a meaning.
@@ -427,8 +399,7 @@ class NftTransaction(Op):
         return NftTransaction(commands=self.undo) if self.undo else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeElements(Op):
+class ChangeElements(Op, frozen=True, kw_only=True):
     """Change elements of nftables sets and maps, in this order and in one transaction: all or none.
 
     `idle` is for what may be done a little later: no packet is treated otherwise until then.
@@ -442,8 +413,7 @@ class ChangeElements(Op):
         return ChangeElements(changes=self.undo) if self.undo else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IptablesTransaction(Op):
+class IptablesTransaction(Op, frozen=True, kw_only=True):
     """Feed a text to iptables-restore --noflush, or ip6tables-restore for version 6: all or none for each table."""
 
     version: int
@@ -454,8 +424,7 @@ class IptablesTransaction(Op):
         return IptablesTransaction(version=self.version, rules=self.undo) if self.undo else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount(Op):
+class Mount(Op, frozen=True, kw_only=True):
     """Mount a file system; content when `target` is a mount point already."""
 
     repeatable: ClassVar[bool] = True
@@ -469,8 +438,7 @@ class Mount(Op):
         return Unmount(target=self.target)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unmount(Op):
+class Unmount(Op, frozen=True, kw_only=True):
     """Detach a mount; content when there is none."""
 
     repeatable: ClassVar[bool] = True

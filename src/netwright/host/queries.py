@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from netwright.dns.explain import Explanation
 from netwright.model.addressing import IPAddress, IPInterface, IPNetwork, Mac
@@ -12,13 +13,11 @@ from netwright.model.ports import Protocol
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Query(Generic[T_co]):
+class Query(Struct, Generic[T_co], frozen=True):
     """One question to the machine, answered by a T_co."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """A network interface as the kernel shows it."""
 
     index: int
@@ -33,8 +32,7 @@ class Link:
     addresses: tuple[IPInterface, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """A route of a main table; `destination` of length 0 is a default route."""
 
     destination: IPNetwork
@@ -43,52 +41,45 @@ class Route:
     on_link: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Links(Query[tuple[Link, ...]]):
+class Links(Query[tuple[Link, ...]], frozen=True):
     """All interfaces with their addresses, of the engine's namespace or a pinned one."""
 
     netns: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LinkNamed(Query[Link | None]):
+class LinkNamed(Query[Link | None], frozen=True):
     """The interface of the engine's namespace with this name, with its addresses."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Routes(Query[tuple[Route, ...]]):
+class Routes(Query[tuple[Route, ...]], frozen=True):
     """All unicast routes of the main table, both families, but for those through links that are left out."""
 
     netns: str | None = None
     but_through: AbstractSet[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Sysctl(Query[str | None]):
+class Sysctl(Query[str | None], frozen=True):
     """The value of a sysctl, or None where the kernel has no such key."""
 
     key: str
     netns: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Namespaces(Query[tuple[str, ...]]):
+class Namespaces(Query[tuple[str, ...]], frozen=True):
     """The paths below a directory at which a network namespace is pinned."""
 
     directory: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mounts(Query[tuple[str, ...]]):
+class Mounts(Query[tuple[str, ...]], frozen=True):
     """The mount points below a directory, outermost first."""
 
     directory: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldPort:
+class HeldPort(Struct, frozen=True, kw_only=True):
     """A port that the engine's keeper has bound."""
 
     protocol: Protocol
@@ -96,33 +87,28 @@ class HeldPort:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class HeldPorts(Query[tuple[HeldPort, ...]]):
+class HeldPorts(Query[tuple[HeldPort, ...]], frozen=True):
     """The ports that are held now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxiedNeighbour:
+class ProxiedNeighbour(Struct, frozen=True, kw_only=True):
     """An IPv6 address that an engine has this host answer for on a link."""
 
     link: str
     address: IPAddress
 
 
-@dataclass(frozen=True, slots=True)
-class ProxiedNeighbours(Query[tuple[ProxiedNeighbour, ...]]):
+class ProxiedNeighbours(Query[tuple[ProxiedNeighbour, ...]], frozen=True):
     """The addresses that engines have this host answer for; not those of the admin."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamesServed(Query[tuple[str, ...]]):
+class NamesServed(Query[tuple[str, ...]], frozen=True):
     """Where names are answered: paths of namespaces that are pinned below a directory, and the place of the host."""
 
     directory: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainName(Query[Explanation]):
+class ExplainName(Query[Explanation], frozen=True, kw_only=True):
     """What a program in a served namespace would be answered for a name and a type such as `A`, and why.
 
     Fails where names are not answered there, or the name cannot be one.
@@ -133,8 +119,7 @@ class ExplainName(Query[Explanation]):
     kind: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameCounts:
+class NameCounts(Struct, frozen=True, kw_only=True):
     """What has happened in a namespace since its names are answered.
 
     `forwards` of its queries went to servers, which took `seconds` in all; `cached` are answers that servers had given
@@ -151,20 +136,17 @@ class NameCounts:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class NamesCounted(Query[tuple[NameCounts, ...]]):
+class NamesCounted(Query[tuple[NameCounts, ...]], frozen=True):
     """What has happened in the served namespaces that are pinned below a directory."""
 
     directory: str
 
 
-@dataclass(frozen=True, slots=True)
-class NftTables(Query[tuple[str, ...]]):
+class NftTables(Query[tuple[str, ...]], frozen=True):
     """Names of the nftables tables, each as `family name`."""
 
 
-@dataclass(frozen=True, slots=True)
-class NftNames(Query[tuple[str, ...]]):
+class NftNames(Query[tuple[str, ...]], frozen=True):
     """The interface names in an nftables set, the first of each pair; none where there is no such table."""
 
     family: str
@@ -172,8 +154,7 @@ class NftNames(Query[tuple[str, ...]]):
     set: str
 
 
-@dataclass(frozen=True, slots=True)
-class NftListings(Query[Mapping[str, str]]):
+class NftListings(Query[Mapping[str, str]], frozen=True):
     """What `nft list table` prints of each of these tables (`family name`) that is there.
 
     With `made_by` it is what the same kernel and library would print in a network namespace where nothing was before
@@ -184,21 +165,18 @@ class NftListings(Query[Mapping[str, str]]):
     made_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IptablesRules(Query[str | None]):
+class IptablesRules(Query[str | None], frozen=True):
     """The text of iptables-save (version 4) or ip6tables-save (6) for a table; None where iptables is not installed."""
 
     version: int
     table: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReadFile(Query[str | None]):
+class ReadFile(Query[str | None], frozen=True):
     """The text of a file, or None where there is none: resolv.conf, hosts and the like."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class HasIPv6(Query[bool]):
+class HasIPv6(Query[bool], frozen=True):
     """Whether a socket can be bound to ::1 here."""

@@ -17,7 +17,8 @@ import socket
 import struct
 import threading
 import time
-from dataclasses import replace
+
+from msgspec import structs
 
 from netwright.errors import OperationFailed
 from netwright.host.ops import AnnounceAddress
@@ -106,7 +107,7 @@ class Announcer:
                 log.debug("no announcement: %s", failure)
                 continue
             if op.count > 1:
-                self._plan(replace(op, count=op.count - 1), op.interval / 1000)
+                self._plan(structs.replace(op, count=op.count - 1), op.interval / 1000)
 
     def _next(self) -> AnnounceAddress | None:
         """Wait for the next announcement that is due; None at the end."""

@@ -6,14 +6,21 @@ Nothing but the descriptors that are named is handed down to a program.
 
 import asyncio
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from netwright.errors import OperationFailed
+from netwright.host.uncancelled import outlasted
 from netwright.kernel.nft import numbered
 
 SECONDS = 30.0
 """How long a program may take, where its caller says nothing else."""
+
+_WAITING = ThreadPoolExecutor(64, thread_name_prefix="program")
+"""Threads that wait for programs; they start as they are needed. (asyncio starts one for each program that it runs.)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +32,69 @@ class Result:
     errors: str
 
 
+class _Running:
+    """A program that one thread waits for and another may end."""
+
+    def __init__(self, started: Callable[[int], None] | None = None) -> None:
+        self._started = started
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._unwanted = False
+
+    def begun(self, process: "subprocess.Popen[str]") -> None:
+        """Note that it runs; it is ended at once where nobody wants it any more."""
+        with self._lock:
+            self._process = process
+            if self._unwanted:
+                process.kill()
+        if self._started is not None:
+            self._started(process.pid)
+
+    def end(self) -> None:
+        """End it, even if it has yet to begin."""
+        with self._lock:
+            self._unwanted = True
+            if self._process is not None:
+                self._process.kill()
+
+
+def _run(
+    argv: Sequence[str],
+    running: _Running,
+    *,
+    stdin: str,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Result:
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=pipe if stdin else subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            encoding="utf-8",
+            errors="replace",
+            env=env,
+            cwd=cwd,
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise _unstartable(argv, error) from None
+    with process:
+        running.begun(process)
+        try:
+            output, errors = process.communicate(stdin or None, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise OperationFailed(f"{' '.join(argv)} did not end within {timeout:g} s") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+    return Result(code=process.returncode, output=output, errors=errors)
+
+
 def run(
     argv: Sequence[str], *, stdin: str = "", timeout: float = SECONDS, started: Callable[[int], None] | None = None
 ) -> Result:
@@ -32,22 +102,7 @@ def run(
 
     `started` is called with the number of its process, before the program is given its input.
     """
-    pipe = subprocess.PIPE
-    try:
-        process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-    except OSError as error:
-        raise _unstartable(argv, error) from None
-    with process:
-        if started is not None:
-            started(process.pid)
-        try:
-            output, errors = process.communicate(stdin, timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise OperationFailed(f"{' '.join(argv)} did not end within {timeout:g} s") from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-    return Result(code=process.returncode, output=output, errors=errors)
+    return _run(argv, _Running(started), stdin=stdin, timeout=timeout)
 
 
 def check(
@@ -77,33 +132,22 @@ def _unstartable(argv: Sequence[str], error: OSError) -> OperationFailed:
 async def run_async(
     argv: Sequence[str],
     *,
-    stdin: bytes = b"",
+    stdin: str = "",
     timeout: float = SECONDS,  # noqa: ASYNC109 - the limit is part of what is asked
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Result:
-    """Run a program without blocking; it is killed when the time is up or the caller is cancelled."""
+    """Run a program without blocking; it is killed when the time is up or the caller is cancelled.
+
+    Raises OperationFailed where it cannot run or is too slow.
+    """
+    running = _Running()
+    act = partial(_run, argv, running, stdin=stdin, timeout=timeout, env=env, cwd=cwd, pass_fds=pass_fds)
+    work = asyncio.get_running_loop().run_in_executor(_WAITING, act)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=env,
-            cwd=cwd,
-            pass_fds=pass_fds,
-        )
-    except OSError as error:
-        raise _unstartable(argv, error) from None
-    try:
-        async with asyncio.timeout(timeout):
-            output, errors = await process.communicate(stdin or None)
-    except TimeoutError:
-        raise OperationFailed(f"{' '.join(argv)} did not end within {timeout:g} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    code = process.returncode if process.returncode is not None else -1
-    return Result(code=code, output=output.decode(errors="replace"), errors=errors.decode(errors="replace"))
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        running.end()
+        await outlasted(work)
+        raise

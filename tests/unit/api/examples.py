@@ -3,6 +3,7 @@
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
+from msgspec import structs
 from tests.unit.api.fake_images import MADE
 from tests.unit.api.fake_networks import network
 
@@ -88,4 +89,4 @@ def web(*, status: Status = Status.RUNNING) -> Container:
 def published(item: Attachment) -> Attachment:
     """Return an endpoint with port 80 published."""
     bindings = (PortBinding(Port.parse("80"), IPv4Address("0.0.0.0"), 8080),)
-    return replace(item, endpoint=replace(item.endpoint, bindings=bindings))
+    return structs.replace(item, endpoint=replace(item.endpoint, bindings=bindings))

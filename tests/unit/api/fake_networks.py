@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
+from msgspec import structs
 from tests.unit.api.fake_images import MADE
 
 from netwright.controller.api import Ambiguous, Attachment, NetworkRequest
@@ -125,7 +126,8 @@ class FakeSandboxes:
 
     def turn(self, row: Container, *, is_open: bool) -> None:
         self.items[row.sandbox] = [
-            replace(item, sandbox=replace(item.sandbox, open=is_open)) for item in self.items.get(row.sandbox, [])
+            structs.replace(item, sandbox=replace(item.sandbox, open=is_open))
+            for item in self.items.get(row.sandbox, [])
         ]
 
     async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:

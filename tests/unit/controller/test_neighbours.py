@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv6Interface, ip_network
 
 import pytest
+from msgspec import structs
 from tests.fakes.host import FakeHost
 from tests.fakes.machine import Machine
 
@@ -116,8 +117,8 @@ def test_only_prefixes_of_wires_that_appear_matter() -> None:
     assert neighbours.are_concerned(RouteAppeared(prefix))
     assert neighbours.are_concerned(NoticesMissed())
     assert not neighbours.are_concerned(RouteVanished(prefix))
-    assert not neighbours.are_concerned(RouteAppeared(replace(prefix, destination=ip_network("192.0.2.0/24"))))
-    assert not neighbours.are_concerned(RouteAppeared(replace(prefix, on_link=False)))
+    assert not neighbours.are_concerned(RouteAppeared(structs.replace(prefix, destination=ip_network("192.0.2.0/24"))))
+    assert not neighbours.are_concerned(RouteAppeared(structs.replace(prefix, on_link=False)))
 
 
 async def test_every_switch_that_was_turned_is_put_back_and_none_that_was_not(wires: Wires) -> None:

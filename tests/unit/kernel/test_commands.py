@@ -40,7 +40,7 @@ async def test_a_directory_that_is_missing_is_named_and_not_the_program() -> Non
 
 async def test_a_program_runs_beside_the_loop_in_its_directory_and_environment() -> None:
     argv = ["sh", "-c", 'printf "%s %s %s" "$(pwd)" "$WORD" "$(cat)"']
-    result = await commands.run_async(argv, stdin=b"in", cwd="/", env={"WORD": "out", "PATH": os.environ["PATH"]})
+    result = await commands.run_async(argv, stdin="in", cwd="/", env={"WORD": "out", "PATH": os.environ["PATH"]})
     assert result.output == "/ out in"
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 
 import pytest
+from msgspec import structs
 from tests.unit.api.examples import attachment
 
 from netwright.api.translate.ports import granted, read_bindings, read_exposed, show_bindings, summary
@@ -79,7 +80,7 @@ def test_what_is_no_exposed_port_is_refused(key: str) -> None:
 def test_published_and_merely_exposed_ports_are_told_apart() -> None:
     item = attachment()
     bindings = (Granted(HTTP, IPv4Address("0.0.0.0"), 8080), Granted(HTTP, ip_address("::"), 8080))
-    item = replace(item, endpoint=replace(item.endpoint, bindings=bindings))
+    item = structs.replace(item, endpoint=replace(item.endpoint, bindings=bindings))
 
     shown = granted([item], [DNS, HTTP])
 
@@ -94,7 +95,7 @@ def test_published_and_merely_exposed_ports_are_told_apart() -> None:
 
 def test_a_routed_port_has_no_host_port() -> None:
     item = attachment()
-    item = replace(item, endpoint=replace(item.endpoint, bindings=(Granted(HTTP, IPv4Address("0.0.0.0"), 0),)))
+    item = structs.replace(item, endpoint=replace(item.endpoint, bindings=(Granted(HTTP, IPv4Address("0.0.0.0"), 0),)))
 
     assert granted([item], []) == {"80/tcp": [PortBinding(host_ip="0.0.0.0", host_port="")]}
 
