@@ -125,8 +125,11 @@ class NameChange(Struct, frozen=True):
 
 def difference(before: Sequence[Attachment], after: Sequence[Attachment], netns: str, rules: NameRules) -> NameChange:
     """Return what the step from one shape of a sandbox to another does to names."""
-    old = {one.endpoint: one for one in members(before, rules)}
-    new = {one.endpoint: one for one in members(after, rules)}
+    kept = {id(item) for item in before} & {id(item) for item in after}
+    old, new = (
+        {one.endpoint: one for one in members([item for item in shape if id(item) not in kept], rules)}
+        for shape in (before, after)
+    )
     first: list[Op] = [WithdrawNames(member=one) for key, one in old.items() if key not in new]
     last: list[Op] = [PublishNames(member=one, former=old.get(key)) for key, one in new.items() if old.get(key) != one]
     saw, sees = view(before, rules), view(after, rules)

@@ -333,24 +333,23 @@ class Sandboxes:
         async with self._locks.holding(sandbox):
             row = self._state.sandbox(sandbox)
             joined = self._state.network(network)
-            present = next((item for item in self.attachments(sandbox) if item.network.id == joined.id), None)
+            before = self.attachments(sandbox)
+            present = next((item for item in before if item.network.id == joined.id), None)
             if present is not None and not row.open and spec in (EndpointSpec(), present.endpoint.spec):
                 return present  # as Docker: it is to be so at the next start, and it will be
             self._check(joined, spec)
-            self._check_joinable(row, joined)
+            self._check_joinable(row, joined, [item.network for item in before])
             async with self._with.reservations.attempt() as attempt:
-                endpoint = await attempt.endpoint(row, joined, spec, among=self._state.in_sandbox(sandbox))
+                endpoint = await attempt.endpoint(row, joined, spec, among=[item.endpoint for item in before])
                 self._refuse_gone_networks([endpoint])
                 added = Attachment(network=joined, endpoint=endpoint, sandbox=row)
-                before = self.attachments(sandbox)
                 change = await self._reshape(row, before, [*before, added])
             if row.open:
                 self._with.events.connected(added)
             await self._let_go(row, change.released)
             return added
 
-    def _check_joinable(self, row: Sandbox, network: Network) -> None:
-        present = [item.network for item in self.attachments(row.id)]
+    def _check_joinable(self, row: Sandbox, network: Network, present: Sequence[Network]) -> None:
         if any(other.id == network.id for other in present):
             raise Forbidden(f"endpoint with name {row.name} already exists in network {network.name}")
         if network.name == HOST and row.kind is not SandboxKind.HOST:

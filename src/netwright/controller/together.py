@@ -4,9 +4,9 @@ A flush of the disk takes as long as the kernel takes for an endpoint, and neith
 crash leaves in between is told apart at the next start: what no row names is swept, what a row names is made.
 """
 
-import asyncio
+import contextlib
 from collections.abc import Awaitable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -15,10 +15,13 @@ B = TypeVar("B")
 async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
     """Wait until both have ended, however they end, and return what they return; raise what the first of them raised.
 
-    Whoever has to take something back must know that nothing of it goes on: so a cancellation waits for both, too.
+    Both are under way already and come to an end by themselves. Whoever has to take something back must know that
+    nothing of it goes on: so a cancellation, which reaches the one that is being waited for, waits for both, too.
     """
-    results = await asyncio.gather(first, second, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return cast("tuple[A, B]", tuple(results))
+    try:
+        result = await first
+    except BaseException:
+        with contextlib.suppress(Exception):
+            await second
+        raise
+    return result, await second

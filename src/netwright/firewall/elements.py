@@ -19,7 +19,7 @@ from netwright.firewall.intent import (
     StrangersIntent,
 )
 from netwright.firewall.sources import members_of, source_elements
-from netwright.host.elements import Name, Octets, Part, PortNumber, Ports, SetChange, Verb
+from netwright.host.elements import Item, Name, Octets, Part, PortNumber, Ports, SetChange, Verb
 from netwright.host.ops import ChangeElements
 from netwright.model.addressing import IPAddress
 from netwright.model.ports import Protocol
@@ -40,13 +40,18 @@ def named_in(intents: Iterable[Intent]) -> list[str]:
 
 def changes(verb: Verb, table: str, elements: Iterable[Element]) -> list[SetChange]:
     """Return one change for each set or map that is touched, the same whatever the order of the elements."""
-    places: defaultdict[tuple[str, str], list[Element]] = defaultdict(list)
+    places: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
     for one in elements:
-        places[one.family, one.set].append(one)
+        places[one.family, one.set].append(one.item)
     return [
-        SetChange(verb, *_place(family, table), name, tuple(one.item for one in sorted(places[family, name], key=str)))
+        SetChange(verb, *_place(family, table), name, tuple(_sorted(places[family, name])))
         for family, name in sorted(places)
     ]
+
+
+def _sorted(items: list[Item]) -> list[Item]:
+    # To print an element in order to sort it costs more than all else, and most are alone.
+    return sorted(items, key=str) if len(items) > 1 else items
 
 
 def _place(family: str, table: str) -> tuple[str, str]:
@@ -96,6 +101,8 @@ def _tidying(table: str, idle: set[Element]) -> list[ChangeElements]:
 def _deletions(table: str, elements: Iterable[Element]) -> list[SetChange]:
     """Return what deletes elements; those of the shared table even where another engine has tidied them up."""
     going = list(elements)
+    if not going:
+        return []
     shared = [element for element in going if element.family == "guard"]
     return [*changes(Verb.ADD, table, shared), *changes(Verb.DELETE, table, going)]
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -34,8 +35,21 @@ async def outlasted(task: "asyncio.Future[Any]", seconds: float | None = None) -
         left = None if deadline is None else deadline - loop.time()
         if left is not None and left <= 0:
             break
+        ended: asyncio.Future[None] = loop.create_future()
+        wake = partial(_wake, ended)
+        task.add_done_callback(wake)
+        timer = None if left is None else loop.call_later(left, wake, task)
         try:
-            await asyncio.wait([task], timeout=left)
+            await ended
         except asyncio.CancelledError as cancellation:
             last = cancellation
+        finally:
+            task.remove_done_callback(wake)
+            if timer is not None:
+                timer.cancel()
     return last
+
+
+def _wake(ended: "asyncio.Future[None]", _: object) -> None:
+    if not ended.done():
+        ended.set_result(None)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from netwright.errors import OperationFailed
 from netwright.host import ops, queries
+from netwright.host.handover import hand_over, hand_over_failure
 from netwright.kernel import conntrack, iptables, links, mounts, neighbours, netns, sysctl
 from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
@@ -65,13 +66,13 @@ class LinuxHost:
 
         Its `done` counts those before the failure.
         """
-        loop = asyncio.get_running_loop()
-        if not batch:
-            nothing = loop.create_future()
-            nothing.set_result(None)
-            return nothing
-        pool = self._slow if any(isinstance(op, _SLOW) for op in batch) else self._pool
-        return loop.run_in_executor(pool, self._run, tuple(batch))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if batch:
+            pool = self._slow if any(isinstance(op, _SLOW) for op in batch) else self._pool
+            pool.submit(self._run_for, done, tuple(batch))
+        else:
+            done.set_result(None)
+        return done
 
     async def ask(self, query: queries.Query[T]) -> T:
         """Answer a question. Raises OperationFailed."""
@@ -86,6 +87,14 @@ class LinuxHost:
             worker.close()
         self._ports.leave()
         self._names.leave()
+
+    def _run_for(self, done: "asyncio.Future[None]", batch: tuple[ops.Op, ...]) -> None:
+        try:
+            self._run(batch)
+        except BaseException as error:
+            hand_over_failure(done, error)
+        else:
+            hand_over(done, None)
 
     def _run(self, batch: tuple[ops.Op, ...]) -> None:
         work = self._begin()

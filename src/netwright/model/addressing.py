@@ -12,7 +12,6 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
     ip_address,
-    ip_interface,
 )
 
 from netwright.errors import InvalidInput
@@ -57,7 +56,9 @@ class Mac:
 
 def interface(address: IPAddress, length: int) -> IPInterface:
     """Return an address with the length of its prefix."""
-    return ip_interface((address.packed, length))
+    if isinstance(address, IPv4Address):
+        return IPv4Interface((int(address), length))
+    return IPv6Interface((int(address), length))
 
 
 def parse_interface_address(text: str) -> IPAddress:

@@ -10,11 +10,11 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Awaitable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
 from netwright.errors import SystemFailure
+from netwright.host.handover import hand_over, hand_over_failure
 from netwright.store.api import Change, Delete, Put
 from netwright.store.codec import decode, encode
 
@@ -30,7 +30,7 @@ _PUT = "INSERT INTO rows (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, k
 _DELETE = "DELETE FROM rows WHERE kind = ? AND key = ?"
 
 _Statement = tuple[str, tuple[str | bytes, ...]]
-_Work = tuple[list[_Statement], "Future[None]"]
+_Work = tuple[list[_Statement], "asyncio.Future[None]"]
 
 
 class SqliteStore:
@@ -82,14 +82,14 @@ class SqliteStore:
 
     def commit(self, changes: Sequence[Change]) -> Awaitable[None]:
         """Carry out all changes or none; they are on disk when this has been awaited. Raises SystemFailure."""
-        future: Future[None] = Future()
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._closed:
-            future.set_exception(SystemFailure(f"the store {self._path} is closed"))
+            written.set_exception(SystemFailure(f"the store {self._path} is closed"))
         elif changes:
-            self._queue.put(([_statement(change) for change in changes], future))
+            self._queue.put(([_statement(change) for change in changes], written))
         else:
-            future.set_result(None)
-        return asyncio.shield(asyncio.wrap_future(future))
+            written.set_result(None)
+        return written
 
     def close(self) -> None:
         """Write what waits, and close."""
@@ -143,11 +143,12 @@ class SqliteStore:
             self._connection.execute("ROLLBACK")
 
     def _answer(self, works: Sequence[_Work], outcomes: Sequence[Exception | None]) -> None:
-        for (_, future), outcome in zip(works, outcomes, strict=True):
+        for (_, written), outcome in zip(works, outcomes, strict=True):
             if outcome is None:
-                future.set_result(None)
+                hand_over(written, None)
             else:
-                future.set_exception(SystemFailure(f"the store {self._path} could not be written: {outcome}"))
+                failure = SystemFailure(f"the store {self._path} could not be written: {outcome}")
+                hand_over_failure(written, failure)
 
     def _write_one(self, statements: Sequence[_Statement]) -> Exception | None:
         self._connection.execute("SAVEPOINT one")

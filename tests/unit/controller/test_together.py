@@ -45,17 +45,20 @@ async def test_of_two_failures_the_first_ones_is_raised() -> None:
         await both(fails(SystemFailure("disk")), fails(OperationFailed("machine")))
 
 
-async def test_a_cancellation_waits_for_both() -> None:
+@pytest.mark.parametrize("waited_for", ["first", "second"])
+async def test_a_cancellation_waits_for_both(waited_for: str) -> None:
     begun, released, ended = asyncio.Event(), asyncio.Event(), []
 
     async def stubborn(name: str) -> None:
         try:
-            begun.set()
-            await asyncio.Event().wait()
+            if name == waited_for:
+                begun.set()
+                await asyncio.Event().wait()
         except asyncio.CancelledError:
             await released.wait()
-            ended.append(name)
             raise
+        finally:
+            ended.append(name)
 
     work = asyncio.ensure_future(both(stubborn("first"), stubborn("second")))
     await begun.wait()
