@@ -213,6 +213,7 @@ def test_what_a_resolver_will_not_be_told_is_in_the_log(
     names._client.change(["nonsense"])
     publish(names, [member("db", "db")])
     assert told(box.ask("db")) == ["10.0.0.1"]
+    assert names.served(str(Path(box.path).parent)) == (box.path,)
     assert "the resolver refuses 'nonsense'" in caplog.text
 
 

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 SECONDS = 10.0
 """How long a companion may take to answer. It answers in microseconds."""
 
+_OWED = 64
+"""How many answers may wait in the connection, which has room for more of them."""
+
 
 class Gone(ConnectionError):
     """There is no companion, or it ended; what it held is free again when this is raised."""
@@ -145,25 +148,34 @@ class Companion:
         return self._checked(text, request)
 
     def _tell(self, requests: Sequence[str]) -> None:
-        """Put requests and do not wait for what is answered, which is looked at before anything else is asked.
+        """Put requests and do not wait for what is answered, which is looked at later.
 
         Only for what is refused by nobody who is what we take it for: a refusal is logged.
         """
-        self._settle()
+        while self._owed and (len(self._owed) >= _OWED or self._has_answered()):
+            self._settle_one()
         for request in requests:
             self._send(request)
             self._owed.append(request)
 
     def _settle(self) -> None:
-        """Look at the answers to what was told."""
+        """Wait for the answers to what was told, and look at them."""
         while self._owed:
-            text, came = self._receive()
-            for descriptor in came:
-                os.close(descriptor)
-            try:
-                self._checked(text, self._owed.pop(0))
-            except OperationFailed as failure:
-                log.error("%s", failure)
+            self._settle_one()
+
+    def _settle_one(self) -> None:
+        text, came = self._receive()
+        for descriptor in came:
+            os.close(descriptor)
+        try:
+            self._checked(text, self._owed.pop(0))
+        except OperationFailed as failure:
+            log.error("%s", failure)
+
+    def _has_answered(self) -> bool:
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _ask_for(self, request: str) -> list[int]:
         """Return the descriptors that come with the answer to a request."""
