@@ -113,7 +113,7 @@ class KernelShare:
             mtu=1500,
             group=0,
         )
-        self._port = [rt.no_ipv6_autoconfiguration(HOST_END), rt.set_hairpin(HOST_END)]
+        self._port = [rt.set_up_port(HOST_END, hairpin=True)]
         self._nft = NftElements()
         Nft().run(
             "add table bridge share\n"

@@ -60,9 +60,8 @@ def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
         home.netlink.request([request])
     except NetlinkError as error:
         raise _no_veth(op, error) from error
-    settings = _port_settings(op.host_name, hairpin=op.hairpin)
     try:
-        _request(home, f"setting up {op.host_name}", settings, content=(errno.EAFNOSUPPORT,))
+        _set_up_port(home, op.host_name, hairpin=op.hairpin)
     except OperationFailed:
         discard(home, op.host_name)
         raise
@@ -70,14 +69,19 @@ def add_veth(home: Stack, inside: Stack, op: ops.AddVeth) -> None:
 
 def join_bridge(home: Stack, op: ops.JoinBridge) -> None:
     """Make a link a port of a bridge again."""
-    batch = [rt.join_bridge(op.name, home.index(op.bridge)), *_port_settings(op.name, hairpin=op.hairpin)]
-    _request(home, f"putting {op.name} on {op.bridge}", batch, content=(errno.EAFNOSUPPORT,))
+    _request(home, f"putting {op.name} on {op.bridge}", [rt.join_bridge(op.name, home.index(op.bridge))])
+    _set_up_port(home, op.name, hairpin=op.hairpin)
 
 
-def _port_settings(name: str, *, hairpin: bool) -> list[bytearray]:
-    """Return what a bridge's port needs. A kernel without IPv6 knows no address generation: EAFNOSUPPORT."""
-    settings = [rt.no_ipv6_autoconfiguration(name)]
-    return [*settings, rt.set_hairpin(name)] if hairpin else settings
+def _set_up_port(home: Stack, name: str, *, hairpin: bool) -> None:
+    """Make a bridge's port of a link, also on a kernel without IPv6."""
+    try:
+        home.netlink.request([rt.set_up_port(name, hairpin=hairpin)])
+    except NetlinkError as error:
+        if error.errno != errno.EAFNOSUPPORT:
+            raise refused(f"setting up {name}", error) from error
+        if hairpin:
+            _request(home, f"setting up {name}", [rt.set_up_port(name, hairpin=True, ipv6=False)])
 
 
 def _no_veth(op: ops.AddVeth, error: NetlinkError) -> OperationFailed:

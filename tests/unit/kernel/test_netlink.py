@@ -113,12 +113,16 @@ def test_a_pair_is_asked_for_in_one_message_with_both_ends_in_it() -> None:
     assert [peer.get_attr(name) for name in queues] == [1, 1]
 
 
-def test_a_ports_hairpin_mode_is_asked_for_as_pyroute2_reads_it() -> None:
-    found = read(ifinfmsg, rt.set_hairpin("veth1"))
+def test_a_bridge_port_is_set_up_as_pyroute2_reads_it() -> None:
+    found = read(ifinfmsg, rt.set_up_port("veth1", hairpin=True))
     assert found["header"]["flags"] == 0x5  # without NLM_F_CREATE: a link that is there
     port = found.get_attr("IFLA_LINKINFO")
     assert port.get_attr("IFLA_INFO_SLAVE_KIND") == "bridge"
     assert port.get_attr("IFLA_INFO_SLAVE_DATA").get_attr("IFLA_BRPORT_MODE") == 1
+    assert found.get_attr("IFLA_AF_SPEC").get_attr("AF_INET6").get_attr("IFLA_INET6_ADDR_GEN_MODE") == 1
+
+    plain = read(ifinfmsg, rt.set_up_port("veth1", hairpin=False, ipv6=False))
+    assert [plain.get_attr(name) for name in ("IFLA_LINKINFO", "IFLA_AF_SPEC")] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -115,18 +115,20 @@ def add_veth(
     return message(RTM_NEWLINK, _NEW, body)
 
 
-def set_hairpin(name: str) -> bytearray:
-    """Let a bridge port send a frame back where it came from."""
+def set_up_port(name: str, *, hairpin: bool, ipv6: bool = True) -> bytearray:
+    """Make a bridge's port of a link: it may send a frame back where it came from (hairpin), and is quiet itself.
+
+    The kernel gives it no IPv6 address, and says nothing there, by itself. One without IPv6 knows nothing of that, and
+    refuses it (EAFNOSUPPORT).
+    """
     # Without NLM_F_CREATE this changes the link of that name, so its index need not be asked for.
-    port = nested(IFLA_INFO_SLAVE_DATA, octet(IFLA_BRPORT_MODE, 1))
     body = link_header() + text(IFLA_IFNAME, name)
-    return message(RTM_NEWLINK, NLM_F_ACK, body + nested(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, "bridge"), port))
-
-
-def no_ipv6_autoconfiguration(name: str) -> bytearray:
-    """Keep the kernel from giving a link an IPv6 address, and from speaking IPv6 on it, by itself."""
-    mode = nested(IFLA_AF_SPEC, nested(socket.AF_INET6, octet(IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE)))
-    return message(RTM_SETLINK, NLM_F_ACK, link_header() + text(IFLA_IFNAME, name) + mode)
+    if hairpin:
+        port = nested(IFLA_INFO_SLAVE_DATA, octet(IFLA_BRPORT_MODE, 1))
+        body += nested(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, "bridge"), port)
+    if ipv6:
+        body += nested(IFLA_AF_SPEC, nested(socket.AF_INET6, octet(IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE)))
+    return message(RTM_NEWLINK, NLM_F_ACK, body)
 
 
 def join_bridge(name: str, master: int) -> bytearray:
