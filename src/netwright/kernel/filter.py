@@ -10,7 +10,7 @@ _SO_ATTACH_FILTER = 26
 _INSTRUCTION = struct.Struct("=HBBI")
 _PROGRAM = struct.Struct("HL")
 
-LOAD_WORD, LOAD_HALF, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x28, 0x15, 0x45, 0x06
+LOAD_WORD, LOAD_HALF, LOAD_BYTE, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x28, 0x30, 0x15, 0x45, 0x06
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The kernel's own news of the host's network stack, heard by the event loop.
 
 A socket that is a member of rtnetlink's groups is told of every change of links, addresses, routes and forwarding. Most
-news of links (an attached endpoint makes several) are of no interest here: a filter in the kernel drops them before
+of it is of no interest here, as all that comes of an endpoint that is attached: a filter in the kernel drops it before
 anybody is woken.
 """
 
@@ -18,7 +18,17 @@ from netwright.host.notices import (
     RouteVanished,
 )
 from netwright.kernel.feed import Feed
-from netwright.kernel.filter import DROP, JUMP_IF_ANY, JUMP_IF_EQUAL, KEEP, LOAD_HALF, LOAD_WORD, Instruction, attach
+from netwright.kernel.filter import (
+    DROP,
+    JUMP_IF_ANY,
+    JUMP_IF_EQUAL,
+    KEEP,
+    LOAD_BYTE,
+    LOAD_HALF,
+    LOAD_WORD,
+    Instruction,
+    attach,
+)
 from netwright.kernel.links import is_parked
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.wire import HEADER, as_number, as_text, attributes, messages
@@ -32,19 +42,33 @@ _NETCONF_HEADER = 4
 _NETCONFA_IFINDEX, _NETCONFA_FORWARDING = 1, 2
 _ALL_LINKS = 0xFFFFFFFF
 
-# Offsets into struct nlmsghdr and the struct ifinfomsg behind it; both hold numbers in the host's byte order.
-_TYPE, _FLAGS = 4, HEADER.size + 8
-_KINDS = (rt.RTM_NEWROUTE, rt.RTM_DELROUTE, rt.RTM_DELLINK, rt.RTM_DELADDR, rt.RTM_NEWNETCONF)
+# Offsets into struct nlmsghdr and what is behind it: ifi_flags of struct ifinfomsg, rtm_table of struct rtmsg, and the
+# value of the first attribute behind struct netconfmsg, NETCONFA_IFINDEX. All hold numbers in the host's byte order.
+_TYPE, _FLAGS, _TABLE, _IFINDEX = 4, HEADER.size + 8, HEADER.size + 4, HEADER.size + _NETCONF_HEADER + 4
+
+
+def _if_of(kind: int, *, yes: int = 0, no: int = 0) -> Instruction:
+    return Instruction(JUMP_IF_EQUAL, socket.htons(kind), yes=yes, no=no)
+
+
 _FILTER = (
     Instruction(LOAD_HALF, _TYPE),
-    *(Instruction(JUMP_IF_EQUAL, socket.htons(kind), yes=len(_KINDS) - place + 2) for place, kind in enumerate(_KINDS)),
-    Instruction(JUMP_IF_EQUAL, socket.htons(rt.RTM_NEWLINK), no=3),
+    _if_of(rt.RTM_NEWROUTE, yes=7),
+    _if_of(rt.RTM_DELROUTE, yes=6),
+    _if_of(rt.RTM_NEWNETCONF, yes=7),
+    _if_of(rt.RTM_DELLINK, yes=8),
+    _if_of(rt.RTM_DELADDR, yes=7),
+    _if_of(rt.RTM_NEWLINK, no=7),
     Instruction(LOAD_WORD, _FLAGS),
-    Instruction(JUMP_IF_ANY, socket.htonl(rt.IFF_UP), yes=1),
+    Instruction(JUMP_IF_ANY, socket.htonl(rt.IFF_UP), yes=5, no=4),
+    Instruction(LOAD_BYTE, _TABLE),
+    Instruction(JUMP_IF_EQUAL, rt.RT_TABLE_MAIN, yes=2, no=3),
+    Instruction(LOAD_WORD, _IFINDEX),
+    Instruction(JUMP_IF_EQUAL, _ALL_LINKS, no=1),
     KEEP,
     DROP,
 )
-"""Routes, links and addresses that go, forwarding, and links that are not up."""
+"""Routes of the main table, links and addresses that go, links that are not up, and forwarding of all links at once."""
 
 
 class StackFeed(Feed):
