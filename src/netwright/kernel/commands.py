@@ -8,19 +8,16 @@ import asyncio
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from netwright.errors import OperationFailed
+from netwright.host.handover import hand_over, hand_over_failure
 from netwright.host.uncancelled import outlasted
 from netwright.kernel.nft import numbered
 
 SECONDS = 30.0
 """How long a program may take, where its caller says nothing else."""
-
-_WAITING = ThreadPoolExecutor(64, thread_name_prefix="program")
-"""Threads that wait for programs; they start as they are needed. (asyncio starts one for each program that it runs.)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +141,18 @@ async def run_async(
     """
     running = _Running()
     act = partial(_run, argv, running, stdin=stdin, timeout=timeout, env=env, cwd=cwd, pass_fds=pass_fds)
-    work = asyncio.get_running_loop().run_in_executor(_WAITING, act)
+    result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    threading.Thread(target=_wait_for, args=(result, act), name=f"waits for {argv[0]}", daemon=True).start()
     try:
-        return await asyncio.shield(work)
+        return await asyncio.shield(result)
     except asyncio.CancelledError:
         running.end()
-        await outlasted(work)
+        await outlasted(result)
         raise
+
+
+def _wait_for(result: "asyncio.Future[Result]", act: Callable[[], Result]) -> None:
+    try:
+        hand_over(result, act())
+    except BaseException as error:
+        hand_over_failure(result, error)
