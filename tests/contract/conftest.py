@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.rigs import KINDS, Rig, rig_of
+from tests.daemon_loop import pytest_asyncio_loop_factories  # noqa: F401 - pytest looks for it here
 
 
 @pytest.fixture(params=KINDS)

@@ -60,6 +60,7 @@ class RawStream(asyncio.Protocol):
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._ended = False
+        self._paused = False
         self._readable = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -71,7 +72,8 @@ class RawStream(asyncio.Protocol):
         self._waiting.append(data)
         self._size += len(data)
         self._readable.set()
-        if self._size > _WAITING:
+        if self._size > _WAITING and not self._paused:
+            self._paused = True
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
@@ -110,7 +112,8 @@ class RawStream(asyncio.Protocol):
             return b""
         data = self._waiting.popleft()
         self._size -= len(data)
-        if self._size <= _WAITING and not self._transport.is_closing():
+        if self._paused and self._size <= _WAITING and not self._transport.is_closing():
+            self._paused = False
             self._transport.resume_reading()
         return data
 

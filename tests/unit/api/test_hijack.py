@@ -15,6 +15,7 @@ from netwright.api.hijack import (
     MULTIPLEXED_STREAM,
     RAW_STREAM,
     Hijacked,
+    RawStream,
     converse,
     frame,
     stream_type,
@@ -238,3 +239,35 @@ def test_the_type_of_a_stream_depends_on_version_and_terminal() -> None:
 
 def test_a_frame_says_its_stream_and_length() -> None:
     assert frame(STDERR, b"x" * 300) == struct.pack(">BxxxI", 2, 300) + b"x" * 300
+
+
+class Watched(asyncio.Transport):
+    """A transport that notes when it is told to read, and when not to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def pause_reading(self) -> None:
+        self.told.append("pause")
+
+    def resume_reading(self) -> None:
+        self.told.append("resume")
+
+    def is_closing(self) -> bool:
+        return False
+
+
+async def test_a_connection_is_read_on_only_where_it_was_not_read() -> None:
+    # To read on what has ended has the end told again: uvloop does as it is told.
+    transport = Watched()
+    stream = RawStream(transport, asyncio.Protocol())
+    stream.data_received(b"little")
+    await stream.read()
+    assert transport.told == []
+
+    for _ in range(3):
+        stream.data_received(b"x" * (1 << 20))
+    for _ in range(3):
+        await stream.read()
+    assert transport.told == ["pause", "resume"]
