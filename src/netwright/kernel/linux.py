@@ -201,7 +201,7 @@ class LinuxHost:
             queries.Links: lambda work, query: tuple(work.stack(query.netns).links()),
             queries.LinkNamed: lambda work, query: work.home.link(query.name),
             queries.Routes: lambda work, query: tuple(work.stack(query.netns).routes(query.but_through)),
-            queries.Sysctl: lambda work, query: work.inside(query.netns, lambda: sysctl.read(query.key)),
+            queries.Sysctl: _read_sysctl,
             queries.Namespaces: lambda _, query: netns.pinned(query.directory),
             queries.Mounts: lambda _, query: mounts.below(query.directory),
             queries.HeldPorts: lambda _, __: self._ports.held(),
@@ -218,7 +218,8 @@ class LinuxHost:
         }
 
     def _create_namespace(self, work: Batch, op: ops.CreateNamespace) -> None:
-        netns.create(op.path, work.worker.home_descriptor, _prepare_namespace)
+        procfs = work.worker.procfs.root()
+        netns.create(op.path, work.worker.home_descriptor, lambda: _prepare_namespace(procfs))
 
     def _delete_namespace(self, work: Batch, op: ops.DeleteNamespace) -> None:
         work.leave(op.path)
@@ -253,15 +254,15 @@ class LinuxHost:
         self._names.open(op.netns, op.view, namespace=namespace, home=work.worker.home_descriptor)
 
     def _set_sysctl(self, work: Batch, op: ops.SetSysctl) -> None:
-        work.inside(op.netns, lambda: sysctl.write(op.key, op.value, optional=op.optional))
+        work.inside(op.netns, lambda procfs: sysctl.write(op.key, op.value, optional=op.optional, procfs=procfs))
 
 
-def _prepare_namespace() -> None:
+def _prepare_namespace(procfs: int) -> None:
     """Bring the loopback up, and have links that come later begin without IPv6 until they are given an address of it.
 
     What the kernel does on its own on a link with IPv6 floods every port of its bridge.
     """
-    sysctl.write("net/ipv6/conf/default/disable_ipv6", "1", optional=True)
+    sysctl.write("net/ipv6/conf/default/disable_ipv6", "1", optional=True, procfs=procfs)
     with NetlinkSocket() as netlink:
         netlink.request([rt.set_up("lo")])
 
@@ -288,6 +289,10 @@ def _way(place: int, op: ops.Op) -> object:
     if isinstance(op, PORTS):
         return type(op)
     return "names" if isinstance(op, CHANGES) else place
+
+
+def _read_sysctl(work: Batch, query: queries.Sysctl) -> str | None:
+    return work.inside(query.netns, lambda procfs: sysctl.read(query.key, procfs=procfs))
 
 
 def _nft_listings(work: Batch, query: queries.NftListings) -> dict[str, str]:

@@ -1,18 +1,25 @@
-"""Sysctls: files below /proc/sys. Those of the network belong to the namespace of the thread that opens them."""
+"""Sysctls: files below /proc/sys. Those of the network belong to the namespace of the thread that opens them.
 
-from pathlib import Path
+`procfs` is a descriptor of another procfs to find them in (`kernel.procfs`).
+"""
+
+import os
 
 from netwright.errors import OperationFailed
 
-_ROOT = Path("/proc/sys")
+_MOST = 1 << 16
+"""Bytes of a value: the kernel writes no more than a page."""
 
 
-def write(key: str, value: str, *, optional: bool) -> None:
+def write(key: str, value: str, *, optional: bool, procfs: int | None = None) -> None:
     """Write a sysctl where it differs. Raises OperationFailed, except for an optional one that the kernel lacks."""
-    path = _path(key)
     try:
-        if path.read_text().strip() != value:
-            path.write_text(value)
+        file = _open(key, os.O_RDWR, procfs)
+        try:
+            if os.read(file, _MOST).decode().strip() != value:
+                os.pwrite(file, value.encode(), 0)
+        finally:
+            os.close(file)
     except FileNotFoundError:
         if not optional:
             raise OperationFailed(f"this kernel has no sysctl {key}") from None
@@ -20,17 +27,22 @@ def write(key: str, value: str, *, optional: bool) -> None:
         raise OperationFailed(f"writing {value!r} to sysctl {key}: {error.strerror}", errno=error.errno) from error
 
 
-def read(key: str) -> str | None:
+def read(key: str, *, procfs: int | None = None) -> str | None:
     """Return a sysctl's value, or None where the kernel has no such key."""
     try:
-        return _path(key).read_text().strip()
+        file = _open(key, os.O_RDONLY, procfs)
+        try:
+            return os.read(file, _MOST).decode().strip()
+        finally:
+            os.close(file)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise OperationFailed(f"reading sysctl {key}: {error.strerror}", errno=error.errno) from error
 
 
-def _path(key: str) -> Path:
+def _open(key: str, flags: int, procfs: int | None) -> int:
     if ".." in key.split("/") or key.startswith("/"):
         raise OperationFailed(f"{key!r} is no name of a sysctl")
-    return _ROOT / key
+    path = f"sys/{key}" if procfs is not None else f"/proc/sys/{key}"
+    return os.open(path, flags | os.O_CLOEXEC, dir_fd=procfs)

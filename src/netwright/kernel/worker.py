@@ -8,18 +8,20 @@ from typing import TypeVar
 from netwright.kernel import netns
 from netwright.kernel.nft import Nft
 from netwright.kernel.nft_elements import NftElements
+from netwright.kernel.procfs import Procfs
 from netwright.kernel.stack import Stack
 
 T = TypeVar("T")
 
 
 class Worker:
-    """What one worker thread keeps: its namespace, its conversation with the kernel, its nftables context."""
+    """What one worker thread keeps: its namespace, its conversation with the kernel, its nftables context, a procfs."""
 
     def __init__(self) -> None:
         self.home_descriptor = netns.current()
         self.home = Stack(None, self.home_descriptor)
         self.elements = NftElements()
+        self.procfs = Procfs()
         self._nft: Nft | None = None
 
     @property
@@ -33,6 +35,7 @@ class Worker:
         """Let go of what is open."""
         self.home.close()
         self.elements.close()
+        self.procfs.close()
         os.close(self.home_descriptor)
 
 
@@ -58,13 +61,17 @@ class Batch:
             self.visited[path] = found
         return found
 
-    def inside(self, path: str | None, act: Callable[[], T]) -> T:
-        """Run a function in the namespace pinned at a path, or at home for None."""
+    def inside(self, path: str | None, act: Callable[[int | None], T]) -> T:
+        """Run a function in the namespace pinned at a path, or at home for None.
+
+        It is given a descriptor of the procfs in which to look for that namespace's files; None is the machine's.
+        """
         descriptor = self.stack(path).descriptor
         if descriptor is None:
-            return act()
+            return act(None)
+        procfs = self.worker.procfs.root()
         with netns.visit(descriptor, self.worker.home_descriptor):
-            return act()
+            return act(procfs)
 
     def leave(self, path: str) -> None:
         """Let go of a namespace."""
