@@ -18,7 +18,7 @@ from pathlib import Path
 
 import uvloop
 
-from netwright.app import engine_identity, network_settings
+from netwright.app import engine_identity, link_group, network_settings
 from netwright.config import parse
 from netwright.controller.api import NetworkRequest, SandboxRequest
 from netwright.controller.engine import NetworkEngine, has_ipv6, host_ports
@@ -30,6 +30,7 @@ from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.wire import number_message
 from netwright.kernel.nft import Nft
 from netwright.kernel.nft_elements import NftElements
+from netwright.kernel.stack_feed import StackFeed
 from netwright.model.addressing import Mac
 from netwright.model.names import Id, new_id
 from netwright.model.network import Endpoint, EndpointSpec
@@ -69,6 +70,11 @@ async def running_engine(folder: Path, backend: str, bus: Bus | None = None) -> 
         await engine.uninstall()
         host.close()
         store.close()
+
+
+def stack_feed(folder: Path) -> StackFeed:
+    """Return what tells a running engine of its stack: what is heard of need not be asked for each time."""
+    return StackFeed(link_group(engine_identity(folder / "data")))
 
 
 class Conversation:
@@ -139,6 +145,7 @@ class KernelShare:
         took += self._inside.timed([rt.add_address(index, IPv4Interface("172.30.0.9/16"))])
         took += self._inside.timed([rt.set_up(PEER_END)])
         took += self._inside.timed([rt.replace_route(4, None, IPv4Address("172.30.0.1"), index)])
+        took += self._home.timed([rt.set_up(HOST_END)])
         self._home.timed([rt.delete_link(socket.if_nametoindex(HOST_END))])
         return took
 

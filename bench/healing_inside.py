@@ -13,14 +13,13 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import uvloop
-from attach_inside import BRIDGE, running_engine
+from attach_inside import BRIDGE, running_engine, stack_feed
 
 from netwright.controller.api import SandboxRequest
 from netwright.controller.engine import NetworkEngine
 from netwright.controller.healing import SPACING
 from netwright.kernel.own_processes import OwnProcesses
 from netwright.kernel.ruleset_feed import RulesetFeed
-from netwright.kernel.stack_feed import StackFeed
 from netwright.model.names import new_id
 from netwright.model.network import EndpointSpec
 from netwright.model.ports import Port, PortRequest, Protocol
@@ -66,8 +65,9 @@ async def measure(backend: str, endpoints: int, ports: int, rounds: int) -> dict
     """Damage in turn what there is, as often as asked."""
     samples: dict[str, list[float]] = {what: [] for what in DAMAGES}
     with tempfile.TemporaryDirectory(prefix="bench-healing-") as folder:
-        bus, feeds = Bus(), (StackFeed(), RulesetFeed(OwnProcesses()))
+        bus = Bus()
         async with running_engine(Path(folder), backend, bus) as engine:
+            feeds = (stack_feed(Path(folder)), RulesetFeed(OwnProcesses()))
             await fill(engine, endpoints, ports)
             for feed in feeds:
                 feed.start(engine.hear)

@@ -13,11 +13,10 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import uvloop
-from attach_inside import running_engine
+from attach_inside import running_engine, stack_feed
 
 from netwright.controller.api import NetworkRequest, SandboxRequest
 from netwright.controller.engine import NetworkEngine
-from netwright.kernel.stack_feed import StackFeed
 from netwright.model.names import new_id
 from netwright.model.network import EndpointSpec, Pool
 
@@ -66,8 +65,7 @@ async def measure(count: int) -> dict[str, list[float]]:
     samples: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
         async with running_engine(Path(folder), "nftables") as engine:
-            # As the daemon does: what is heard of the stack need not be asked for each time.
-            feed = StackFeed()
+            feed = stack_feed(Path(folder))
             feed.start(engine.hear)
             engine.foreign.follow()
             await engine.networks.create(NetworkRequest(name="wide", pools=(Pool(subnet=ip_network("10.128.0.0/16")),)))

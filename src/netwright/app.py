@@ -97,7 +97,7 @@ async def build(config: Config) -> "Engine":
         identity,
         Parts(
             host=host,
-            stack_feed=StackFeed(),
+            stack_feed=StackFeed(link_group(identity)),
             ruleset_feed=RulesetFeed(host.own_processes),
             legacy_feed=LegacyFeed(),
             firewalld=firewalld,

@@ -86,5 +86,6 @@ async def plugged(rig: Rig, inside: str) -> None:
             AddAddress(link="eth0", address=ADDRESS4, netns=inside),
             AddAddress(link="eth0", address=ADDRESS6, netns=inside),
             SetLinkUp(name="eth0", netns=inside),
+            SetLinkUp(name="veth1"),
         ]
     )

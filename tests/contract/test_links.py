@@ -59,7 +59,7 @@ async def test_a_pair_stands_with_one_end_on_the_bridge_and_the_other_inside(rig
     home = await links(rig)
     outer, bridge = home["veth1"], home["br0"]
     inner = (await links(rig, inside))["eth0"]
-    assert (outer.kind, outer.mac, outer.mtu, outer.group, outer.up) == ("veth", MACS[2], 1400, GROUP, True)
+    assert (outer.kind, outer.mac, outer.mtu, outer.group, outer.up) == ("veth", MACS[2], 1400, GROUP, False)
     assert outer.master == bridge.index
     assert outer.peer_netns is not None
     assert (inner.kind, inner.mac, inner.mtu, inner.up, inner.master) == ("veth", MACS[3], 1400, False, 0)

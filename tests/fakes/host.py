@@ -138,7 +138,7 @@ class FakeHost:
         peer = inside.add(op.name, "veth", op.mac)
         host.peer, peer.peer = peer, host
         host.mtu = peer.mtu = op.mtu
-        host.group, host.up, host.master, host.hairpin = op.group, True, bridge, op.hairpin
+        host.group, host.master, host.hairpin = op.group, bridge, op.hairpin
 
     def _join_bridge(self, op: ops.JoinBridge) -> None:
         link, bridge = self.machine.home.link(op.name), self.machine.home.link(op.bridge)

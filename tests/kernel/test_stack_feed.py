@@ -25,6 +25,7 @@ from netwright.kernel.stack_feed import StackFeed
 
 pytestmark = pytest.mark.kernel
 
+GROUP = 0x4E570001
 FAR = ip_network("10.9.0.0/16")
 
 
@@ -36,7 +37,7 @@ async def ear() -> AsyncIterator[Ear]:
         ip("link", "set", "far0", "up")
         ip("link", "set", "tun0", "up")
         ip("addr", "add", "192.0.2.1/24", "dev", "tun0")
-        ear, feed = Ear(), StackFeed()
+        ear, feed = Ear(), StackFeed(GROUP)
         feed.start(ear.hear)
         try:
             yield ear
@@ -131,3 +132,38 @@ async def test_nothing_is_told_of_a_link_that_was_taken_out_of_service(ear: Ear)
     ip("link", "del", "last0")
     await ear.until(gone("last0"))
     assert not [notice for notice in ear.heard if "nwx" in str(notice)]
+
+
+async def test_a_link_that_was_made_down_is_told_but_for_those_of_the_engine(ear: Ear) -> None:
+    ip("link", "add", "own0", "group", str(GROUP), "type", "bridge")
+    ip("link", "add", "other0", "group", str(GROUP + 1), "type", "bridge")
+    ip("link", "add", "plain0", "type", "bridge")
+    await ear.until(gone("plain0"))
+    assert gone_links(ear) == {"other0", "plain0"}
+
+
+async def test_what_happens_to_a_link_that_is_down_already_is_not_told(ear: Ear) -> None:
+    ip("link", "add", "br0", "type", "bridge")
+    await ear.until(gone("br0"))
+    ip("link", "set", "far0", "down")
+    ip("link", "set", "tun0", "down")
+    await ear.until(gone("tun0"))
+    ear.heard.clear()
+
+    ip("link", "set", "tun0", "master", "br0")
+    ip("link", "set", "tun0", "promisc", "on")
+    ip("link", "add", "last0", "type", "bridge")
+
+    await ear.until(gone("last0"))
+    assert gone_links(ear) == {"last0"}
+
+
+async def test_an_own_link_that_others_take_down_is_told(ear: Ear) -> None:
+    ip("link", "add", "own0", "up", "group", str(GROUP), "type", "bridge")
+    ip("link", "set", "own0", "down")
+
+    await ear.until(gone("own0"))
+
+
+def gone_links(ear: Ear) -> set[str]:
+    return {notice.link for notice in ear.heard if isinstance(notice, LinkDown)}

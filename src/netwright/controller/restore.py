@@ -27,6 +27,7 @@ from netwright.host.ops import (
     Op,
     ReplaceNames,
     ServeNames,
+    SetLinkUp,
 )
 from netwright.host.queries import HeldPorts, Links, Mounts, Namespaces, NamesServed, ProxiedNeighbours, Routes
 from netwright.model.difference import Difference
@@ -193,7 +194,8 @@ class Restoration:
         if not self._is_there(item, found):
             # The inner end may outlast the outer for a moment, with the name that the new one is to have.
             return [*driver.detach(item.network, item.endpoint, netns), *attach]
-        return [*self._rejoined(attach), *(op for op in attach if op.repeatable)]
+        up = SetLinkUp(name=item.endpoint.host_interface)
+        return [*(op for op in attach if op.repeatable and op != up), *self._rejoined(attach)]
 
     def _is_there(self, item: Attachment, found: Findings) -> bool:
         name = item.endpoint.host_interface

@@ -143,7 +143,7 @@ class BridgeDriver(Driver):
         return () if network.adopted else (DeleteLink(name=BridgeOptions.parse(network).name),)
 
     def attach(self, network: Network, endpoint: Endpoint, netns: str) -> Sequence[Op]:
-        """Return what plugs the endpoint in: the pair in one request, addresses, up, and the neighbours told."""
+        """Return what plugs the endpoint in: the pair in one request, addresses, both ends up, neighbours told."""
         options = BridgeOptions.parse(network)
         mac = _mac(endpoint)
         ops: list[Op] = [
@@ -164,7 +164,7 @@ class BridgeDriver(Driver):
             ops.append(SetSysctl(key=key, value="0", netns=netns))
         ops.extend(AddAddress(link=endpoint.interface, address=address, netns=netns) for address in addresses)
         ops.extend(sysctl_ops(endpoint, netns))
-        ops.append(SetLinkUp(name=endpoint.interface, netns=netns))
+        ops.extend((SetLinkUp(name=endpoint.interface, netns=netns), SetLinkUp(name=endpoint.host_interface)))
         if options.announcements:
             ops.append(
                 AnnounceAddress(

@@ -66,7 +66,11 @@ class AddBridge(Op, frozen=True, kw_only=True):
 
 
 class AddVeth(Op, frozen=True, kw_only=True):
-    """Make a veth pair in one request: the host end up and on a bridge, the other end down inside a namespace."""
+    """Make a veth pair in one request, both ends down: the host's on a bridge, the other inside a namespace.
+
+    Whoever brings them up had better take the host's end last: a port that is up and has nobody at its other end makes
+    the kernel go over all ports of the bridge twice more.
+    """
 
     host_name: str
     host_mac: Mac

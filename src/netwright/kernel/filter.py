@@ -11,6 +11,10 @@ _INSTRUCTION = struct.Struct("=HBBI")
 _PROGRAM = struct.Struct("HL")
 
 LOAD_WORD, LOAD_HALF, LOAD_BYTE, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x28, 0x30, 0x15, 0x45, 0x06
+_LOAD_NUMBER, _LOAD_INDEX, _MOVE_TO_INDEX, _LOAD_INDEXED_WORD = 0x00, 0x01, 0x07, 0x40
+_FIND_ATTRIBUTE = 0xFFFFF000 + 12
+"""Where a load finds the place of a netlink attribute (SKF_AD_OFF + SKF_AD_NLATTR)."""
+_ATTRIBUTE_HEADER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,22 @@ class Instruction:
 
 
 KEEP, DROP = Instruction(RETURN, 0xFFFFFFFF), Instruction(RETURN, 0)
+
+
+def load_attribute(kind: int, start: int, otherwise: Instruction) -> tuple[Instruction, ...]:
+    """Return what loads the word of a netlink attribute, or ends with `otherwise` where there is none.
+
+    The message's attributes begin at `start`.
+    """
+    return (
+        Instruction(_LOAD_INDEX, kind),
+        Instruction(_LOAD_NUMBER, start),
+        Instruction(LOAD_WORD, _FIND_ATTRIBUTE),
+        Instruction(JUMP_IF_EQUAL, 0, no=1),
+        otherwise,
+        Instruction(_MOVE_TO_INDEX, 0),
+        Instruction(_LOAD_INDEXED_WORD, _ATTRIBUTE_HEADER),
+    )
 
 
 def attach(to: socket.socket, program: Sequence[Instruction]) -> None:

@@ -28,6 +28,7 @@ from netwright.kernel.filter import (
     LOAD_WORD,
     Instruction,
     attach,
+    load_attribute,
 )
 from netwright.kernel.links import is_parked
 from netwright.kernel.netlink import messages as rt
@@ -42,41 +43,71 @@ _NETCONF_HEADER = 4
 _NETCONFA_IFINDEX, _NETCONFA_FORWARDING = 1, 2
 _ALL_LINKS = 0xFFFFFFFF
 
-# Offsets into struct nlmsghdr and what is behind it: ifi_flags of struct ifinfomsg, rtm_table of struct rtmsg, and the
-# value of the first attribute behind struct netconfmsg, NETCONFA_IFINDEX. All hold numbers in the host's byte order.
-_TYPE, _FLAGS, _TABLE, _IFINDEX = 4, HEADER.size + 8, HEADER.size + 4, HEADER.size + _NETCONF_HEADER + 4
+# Offsets into struct nlmsghdr and what is behind it: ifi_flags and ifi_change of struct ifinfomsg and its attributes,
+# rtm_table of struct rtmsg, and the value of the first attribute behind struct netconfmsg, NETCONFA_IFINDEX. All hold
+# numbers in the host's byte order.
+_TYPE, _FLAGS, _CHANGED = 4, HEADER.size + 8, HEADER.size + 12
+_ATTRIBUTES, _TABLE, _IFINDEX = HEADER.size + _IFINFO.size, HEADER.size + 4, HEADER.size + _NETCONF_HEADER + 4
+_NEW = 0xFFFFFFFF
+"""What the kernel says to have changed of a link that was just made."""
 
 
-def _if_of(kind: int, *, yes: int = 0, no: int = 0) -> Instruction:
-    return Instruction(JUMP_IF_EQUAL, socket.htons(kind), yes=yes, no=no)
+def _if_of(kind: int, *, yes: int) -> Instruction:
+    return Instruction(JUMP_IF_EQUAL, socket.htons(kind), yes=yes)
 
 
-_FILTER = (
-    Instruction(LOAD_HALF, _TYPE),
-    _if_of(rt.RTM_NEWROUTE, yes=7),
-    _if_of(rt.RTM_DELROUTE, yes=6),
-    _if_of(rt.RTM_NEWNETCONF, yes=7),
-    _if_of(rt.RTM_DELLINK, yes=8),
-    _if_of(rt.RTM_DELADDR, yes=7),
-    _if_of(rt.RTM_NEWLINK, no=7),
-    Instruction(LOAD_WORD, _FLAGS),
-    Instruction(JUMP_IF_ANY, socket.htonl(rt.IFF_UP), yes=5, no=4),
-    Instruction(LOAD_BYTE, _TABLE),
-    Instruction(JUMP_IF_EQUAL, rt.RT_TABLE_MAIN, yes=2, no=3),
-    Instruction(LOAD_WORD, _IFINDEX),
-    Instruction(JUMP_IF_EQUAL, _ALL_LINKS, no=1),
-    KEEP,
-    DROP,
-)
-"""Routes of the main table, links and addresses that go, links that are not up, and forwarding of all links at once."""
+def _filter(group: int) -> tuple[Instruction, ...]:
+    """Return what keeps routes of the main table, links and addresses that go, and forwarding of all links at once.
+
+    And of links what `_links` says.
+    """
+    return (
+        Instruction(LOAD_HALF, _TYPE),
+        _if_of(rt.RTM_NEWROUTE, yes=6),
+        _if_of(rt.RTM_DELROUTE, yes=5),
+        _if_of(rt.RTM_NEWNETCONF, yes=6),
+        _if_of(rt.RTM_DELLINK, yes=7),
+        _if_of(rt.RTM_DELADDR, yes=6),
+        _if_of(rt.RTM_NEWLINK, yes=7),
+        DROP,
+        Instruction(LOAD_BYTE, _TABLE),
+        Instruction(JUMP_IF_EQUAL, rt.RT_TABLE_MAIN, yes=2, no=3),
+        Instruction(LOAD_WORD, _IFINDEX),
+        Instruction(JUMP_IF_EQUAL, _ALL_LINKS, no=1),
+        KEEP,
+        DROP,
+        *_links(group),
+    )
+
+
+def _links(group: int) -> tuple[Instruction, ...]:
+    """Return what keeps links that go down or are made down, but for new ones of a group: ours are always made so."""
+    return (
+        Instruction(LOAD_WORD, _FLAGS),
+        Instruction(JUMP_IF_ANY, socket.htonl(rt.IFF_UP), no=1),
+        DROP,
+        Instruction(LOAD_WORD, _CHANGED),
+        Instruction(JUMP_IF_ANY, socket.htonl(rt.IFF_UP), yes=1),
+        DROP,
+        Instruction(JUMP_IF_EQUAL, _NEW, yes=1),
+        KEEP,
+        *load_attribute(rt.IFLA_GROUP, _ATTRIBUTES, otherwise=KEEP),
+        Instruction(JUMP_IF_EQUAL, socket.htonl(group), no=1),
+        DROP,
+        KEEP,
+    )
 
 
 class StackFeed(Feed):
-    """Tells what happens to the stack of the engine's own network namespace."""
+    """Tells what happens to the stack of the engine's own network namespace; `group` tags the engine's own links."""
+
+    def __init__(self, group: int) -> None:
+        super().__init__()
+        self._group = group
 
     def _open(self) -> socket.socket:
         news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-        attach(news, _FILTER)
+        attach(news, _filter(self._group))
         news.bind((0, sum(1 << group - 1 for group in _GROUPS)))
         return news
 

@@ -176,6 +176,7 @@ class TestEndpoint:
             AddAddress(link="eth0", address=ip_interface("10.0.0.9/24"), netns=NETNS),
             AddAddress(link="eth0", address=ip_interface("fd00::9/64"), netns=NETNS),
             SetLinkUp(name="eth0", netns=NETNS),
+            SetLinkUp(name="veth9"),
             AnnounceAddress(
                 link="eth0",
                 mac=MAC,

@@ -83,11 +83,11 @@ def add_bridge(name: str, mac: Mac, mtu: int, group: int) -> bytearray:
 def add_veth(
     *, host: tuple[str, Mac], master: int, peer: tuple[str, Mac], netns: int, mtu: int, group: int
 ) -> bytearray:
-    """Make a veth pair: one end here, up and on a bridge; the other down in the namespace behind a descriptor.
+    """Make a veth pair, both ends down: one here, on a bridge; the other in the namespace behind a descriptor.
 
-    The other end cannot be up in the same request: veth refuses to open an end before its peer exists. Each end has one
-    queue: packets are handed to the other end without one, and the kernel's default, as many as the machine may ever
-    have processors, costs a directory in sysfs each way for each of them (a third of the time on a machine with two).
+    Each end has one queue: packets are handed to the other end without one, and the kernel's default, as many as the
+    machine may ever have processors, costs a directory in sysfs each way for each of them (a third of the time on a
+    machine with two).
     """
     one_queue = number(IFLA_NUM_TX_QUEUES, 1) + number(IFLA_NUM_RX_QUEUES, 1)
     peer_body = (
@@ -99,7 +99,7 @@ def add_veth(
         + one_queue
     )
     body = (
-        link_header(flags=IFF_UP, change=IFF_UP)
+        link_header()
         + text(IFLA_IFNAME, host[0])
         + attribute(IFLA_ADDRESS, host[1].octets)
         + number(IFLA_MTU, mtu)
