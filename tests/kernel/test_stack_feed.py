@@ -14,12 +14,13 @@ from netwright.host.notices import (
     LinkDown,
     Notice,
     NoticesMissed,
+    PortAppeared,
     RouteAppeared,
     RouteVanished,
 )
 from netwright.host.ops import DeleteLink
 from netwright.host.queries import Route
-from netwright.kernel.links import delete_link, reap
+from netwright.kernel.links import delete_link, parked_group, reap
 from netwright.kernel.stack import Stack
 from netwright.kernel.stack_feed import StackFeed
 
@@ -156,6 +157,21 @@ async def test_what_happens_to_a_link_that_is_down_already_is_not_told(ear: Ear)
 
     await ear.until(gone("last0"))
     assert gone_links(ear) == {"last0"}
+
+
+async def test_a_port_of_others_is_told_with_its_bridge_and_those_of_the_engine_are_not(ear: Ear) -> None:
+    for name in ("br0", "br1"):
+        ip("link", "add", name, "type", "bridge")
+    ip("link", "add", "own0", "group", str(GROUP), "type", "veth", "peer", "name", "inner0")
+    ip("link", "add", "old0", "group", str(parked_group(GROUP)), "type", "veth", "peer", "name", "inner1")
+    for name in ("own0", "old0"):
+        ip("link", "set", name, "master", "br0")
+        ip("link", "set", name, "up")
+
+    ip("link", "set", "tun0", "master", "br1")
+
+    await ear.until(lambda notice: notice == PortAppeared("br1"))
+    assert PortAppeared("br0") not in ear.heard
 
 
 async def test_an_own_link_that_others_take_down_is_told(ear: Ear) -> None:

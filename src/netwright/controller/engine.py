@@ -7,6 +7,7 @@ from msgspec import structs
 
 from netwright.controller.addressing import Addressing
 from netwright.controller.afterwards import Afterwards
+from netwright.controller.announcing import Announcing
 from netwright.controller.backend import settle
 from netwright.controller.condition import FIREWALL, NAMES, Condition
 from netwright.controller.diagnosis import Diagnosis, DiagnosisCollaborators
@@ -144,6 +145,7 @@ class NetworkEngine:
         events, names = NetworkEvents(bus, settings.identity), OptionNames(lenient=settings.lenient_options)
         links = OwnLinks(self._state, self._drivers)
         neighbours = Neighbours(links, self._drivers, host, self._answer)
+        self._announcing = Announcing(self._drivers, links)
         self.foreign = ForeignRoutes(links, host)
         self.overlaps = Overlaps(self._state, self._drivers, links, host, events)
         self.zones = Zones(self._state, self._drivers, host, self.firewall)
@@ -157,6 +159,7 @@ class NetworkEngine:
                 addressing=self._addressing,
                 firewall=self.firewall,
                 events=events,
+                announcing=self._announcing,
                 links=links,
                 foreign=self.foreign,
                 overlaps=self.overlaps,
@@ -178,6 +181,7 @@ class NetworkEngine:
             events=events,
             names=names,
             neighbours=neighbours,
+            announcing=self._announcing,
             host_names=host_names,
             source_sets=self.source_sets,
             netns_directory=settings.netns_directory,
@@ -220,6 +224,7 @@ class NetworkEngine:
         self.foreign.hear(notice)
         self.overlaps.hear(notice)
         self._lan.hear(notice)
+        self._announcing.hear(notice)
         self.link_dns.hear(notice)
         self.healing.hear(notice)
         if self._collaborators.neighbours.are_concerned(notice):

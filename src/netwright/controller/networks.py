@@ -14,6 +14,7 @@ from msgspec import structs
 
 from netwright.controller import configurations
 from netwright.controller.addressing import Addressing
+from netwright.controller.announcing import Announcing
 from netwright.controller.api import NO_SWARM, Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
@@ -49,6 +50,7 @@ class NetworkCollaborators:
     addressing: Addressing
     firewall: Firewall
     events: NetworkEvents
+    announcing: Announcing
     links: OwnLinks
     foreign: ForeignRoutes
     overlaps: Overlaps
@@ -146,6 +148,7 @@ class Networks:
                 rules = firewall.change(add=driver.intents(network), remove=())
                 ops = [*driver.create_network(network), *rules, *driver.open_network(network)]
                 writing = self._state.commit(put=[network])
+                self._with.announcing.begin(network)
             try:
                 await self._carry_out(network, ops, writing)
             except BaseException:
@@ -154,6 +157,7 @@ class Networks:
         return network, routes
 
     async def _forget_row(self, network: Network) -> None:
+        self._with.announcing.end(network.id)
         if network.adopted:
             # Its bridge stays, and the routes through it are not ours any more.
             self._with.foreign.forget()

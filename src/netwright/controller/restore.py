@@ -193,7 +193,8 @@ class Restoration:
         attach = driver.attach(item.network, item.endpoint, netns)
         if not self._is_there(item, found):
             # The inner end may outlast the outer for a moment, with the name that the new one is to have.
-            return [*driver.detach(item.network, item.endpoint, netns), *attach]
+            told = driver.announce(item.network, item.endpoint, netns)
+            return [*driver.detach(item.network, item.endpoint, netns), *attach, *told]
         up = SetLinkUp(name=item.endpoint.host_interface)
         return [*(op for op in attach if op.repeatable and op != up), *self._rejoined(attach)]
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from netwright.controller.announcing import Announcing
 from netwright.controller.api import Attachment, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
@@ -68,6 +69,7 @@ class Collaborators:
     events: NetworkEvents
     names: OptionNames
     neighbours: Neighbours
+    announcing: Announcing
     host_names: HostNames
     source_sets: SourceSets
     netns_directory: str
@@ -213,7 +215,8 @@ class Sandboxes:
         change = difference(self._with.means, before, after, netns)
         old, new = ({item.endpoint.id for item in shape} for shape in (before, after))
         gone = self._with.neighbours.silences([item for item in before if item.endpoint.id not in new])
-        come = await self._with.neighbours.answers([item for item in after if item.endpoint.id not in old])
+        added = [item for item in after if item.endpoint.id not in old]
+        come = [*await self._with.neighbours.answers(added), *self._with.announcing.ops(added, netns)]
         return structs.replace(change, links=(*change.links, *come), detached=(*gone, *change.detached))
 
     async def be_found(self) -> None:

@@ -15,7 +15,7 @@ from netwright.controller import names as naming
 from netwright.controller.api import Attachment
 from netwright.drivers.api import Driver
 from netwright.firewall.intent import EndpointIntent, Intent
-from netwright.host.ops import AnnounceAddress, ForgetFlows, Op, RelayPort, ReleasePort, SetLinkUp, SetSysctl
+from netwright.host.ops import ForgetFlows, Op, RelayPort, ReleasePort, SetLinkUp, SetSysctl
 from netwright.model.addressing import IPAddress
 from netwright.model.names import Id
 from netwright.model.network import Endpoint, Sandbox
@@ -68,7 +68,7 @@ def difference(
     return Change(
         add=add,
         remove=remove,
-        links=_outside_last(
+        links=_outer_ends_last(
             [
                 *_attached(drivers, old, new, netns),
                 *gateways.route_ops(gateways.choose(before), gateways.choose(after), netns),
@@ -83,21 +83,9 @@ def difference(
     )
 
 
-def _outside_last(ops: Sequence[Op]) -> tuple[Op, ...]:
-    """Return operations with those last that bring the host's ends up, and then those that tell neighbours.
-
-    All that goes into the sandbox can then go to the kernel together.
-    """
-    return tuple(sorted(ops, key=_distance))
-
-
-def _distance(op: Op) -> int:
-    match op:
-        case AnnounceAddress():
-            return 2
-        case SetLinkUp(netns=None):
-            return 1
-    return 0
+def _outer_ends_last(ops: Sequence[Op]) -> tuple[Op, ...]:
+    """Return operations with those last that bring the host's ends up: what goes inside goes to the kernel at once."""
+    return tuple(sorted(ops, key=lambda op: isinstance(op, SetLinkUp) and op.netns is None))
 
 
 def _differing(shape: Sequence[Attachment], other: Mapping[Id, Attachment]) -> list[Attachment]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netwright.drivers.endpoint_options import ENDPOINT_OPTIONS
 from netwright.firewall.intent import Intent
-from netwright.host.ops import Op
+from netwright.host.ops import AnnounceAddress, Op
 from netwright.model.addressing import ANY_IPV4, IPAddress
 from netwright.model.network import Endpoint, Network, SandboxKind
 from netwright.model.ports import Port
@@ -85,6 +85,14 @@ class Driver:
     def attach(self, network: Network, endpoint: Endpoint, netns: str) -> Sequence[Op]:  # noqa: ARG002
         """Return what puts the endpoint's interface into a namespace, up and addressed; no routes."""
         return ()
+
+    def announce(self, network: Network, endpoint: Endpoint, netns: str) -> Sequence[AnnounceAddress]:  # noqa: ARG002
+        """Return what tells the endpoint's neighbours who has its addresses now, once it is attached."""
+        return ()
+
+    def is_told_to_announce(self, network: Network) -> bool:  # noqa: ARG002
+        """Tell whether the network's options say how addresses are announced; else it is done where it is of use."""
+        return False
 
     def detach(self, network: Network, endpoint: Endpoint, netns: str | None) -> Sequence[Op]:  # noqa: ARG002
         """Return what removes the endpoint's interface; `netns` is None where its whole namespace goes as well."""

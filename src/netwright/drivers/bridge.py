@@ -143,16 +143,15 @@ class BridgeDriver(Driver):
         return () if network.adopted else (DeleteLink(name=BridgeOptions.parse(network).name),)
 
     def attach(self, network: Network, endpoint: Endpoint, netns: str) -> Sequence[Op]:
-        """Return what plugs the endpoint in: the pair in one request, addresses, both ends up, neighbours told."""
+        """Return what plugs the endpoint in: the pair in one request, addresses, both ends up."""
         options = BridgeOptions.parse(network)
-        mac = _mac(endpoint)
         ops: list[Op] = [
             AddVeth(
                 host_name=endpoint.host_interface,
                 host_mac=Mac.derived(f"{endpoint.id}/host"),
                 bridge=options.name,
                 name=endpoint.interface,
-                mac=mac,
+                mac=_mac(endpoint),
                 netns=netns,
                 mtu=options.mtu or DEFAULT_MTU,
                 group=self._settings.group,
@@ -165,18 +164,24 @@ class BridgeDriver(Driver):
         ops.extend(AddAddress(link=endpoint.interface, address=address, netns=netns) for address in addresses)
         ops.extend(sysctl_ops(endpoint, netns))
         ops.extend((SetLinkUp(name=endpoint.interface, netns=netns), SetLinkUp(name=endpoint.host_interface)))
-        if options.announcements:
-            ops.append(
-                AnnounceAddress(
-                    link=endpoint.interface,
-                    mac=mac,
-                    addresses=tuple(address.ip for address in addresses),
-                    netns=netns,
-                    count=options.announcements,
-                    interval=options.announcement_interval,
-                )
-            )
         return ops
+
+    def announce(self, network: Network, endpoint: Endpoint, netns: str) -> Sequence[AnnounceAddress]:
+        """Return one announcement of all addresses, as often as the options say."""
+        options = BridgeOptions.parse(network)
+        told = AnnounceAddress(
+            link=endpoint.interface,
+            mac=_mac(endpoint),
+            addresses=tuple(address.ip for address in endpoint_interfaces(endpoint)),
+            netns=netns,
+            count=options.announcements,
+            interval=options.announcement_interval,
+        )
+        return (told,) if options.announcements else ()
+
+    def is_told_to_announce(self, network: Network) -> bool:
+        """Tell whether one of the options for it is there, whatever it says."""
+        return BridgeOptions.parse(network).announces
 
     def detach(self, network: Network, endpoint: Endpoint, netns: str | None) -> Sequence[Op]:  # noqa: ARG002
         """Return what unplugs the endpoint; in a namespace that lives on, its end is retired first."""

@@ -49,7 +49,10 @@ _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeOptions:
-    """A bridge network's options, parsed. `mtu` 0 leaves the kernel's default."""
+    """A bridge network's options, parsed. `mtu` 0 leaves the kernel's default.
+
+    `announces` tells whether they say anything of announcements.
+    """
 
     name: str
     masquerade: bool = True
@@ -66,6 +69,7 @@ class BridgeOptions:
     snat6: IPAddress | None = None
     announcements: int = 3
     announcement_interval: int = 1000
+    announces: bool = False
     host_access: bool = False
 
     @classmethod
@@ -97,6 +101,7 @@ class BridgeOptions:
             announcements=read.number(_NETWORK + "advertise_addr_nmsgs", 3, low=0, high=3),
             host_access=read.host_access(internal=internal),
             announcement_interval=read.number(_NETWORK + "advertise_addr_ms", 1000, low=100, high=2000),
+            announces=not read.lacks(_NETWORK + "advertise_addr_nmsgs", _NETWORK + "advertise_addr_ms"),
         )
 
     def mode(self, version: int) -> GatewayMode:
@@ -109,6 +114,9 @@ class _Reader:
 
     def __init__(self, options: Mapping[str, str]) -> None:
         self._options = options
+
+    def lacks(self, *keys: str) -> bool:
+        return self._options.keys().isdisjoint(keys)
 
     def text(self, key: str, default: str) -> str:
         return self._options.get(key) or default

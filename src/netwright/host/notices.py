@@ -23,6 +23,12 @@ class LinkDown(Struct, frozen=True):
     link: str
 
 
+class PortAppeared(Struct, frozen=True):
+    """A link that is not the engine's is a port of a bridge now; it may have been so before."""
+
+    bridge: str
+
+
 class AddressVanished(Struct, frozen=True):
     """A link has lost an address."""
 
@@ -57,4 +63,13 @@ class NoticesMissed(Struct, frozen=True):
     """More happened than could be told: only a look at everything shows what."""
 
 
-Notice = RouteAppeared | RouteVanished | LinkDown | AddressVanished | ForwardingOff | RulesChanged | NoticesMissed
+Notice = (
+    RouteAppeared
+    | RouteVanished
+    | LinkDown
+    | PortAppeared
+    | AddressVanished
+    | ForwardingOff
+    | RulesChanged
+    | NoticesMissed
+)

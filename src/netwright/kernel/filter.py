@@ -10,7 +10,7 @@ _SO_ATTACH_FILTER = 26
 _INSTRUCTION = struct.Struct("=HBBI")
 _PROGRAM = struct.Struct("HL")
 
-LOAD_WORD, LOAD_HALF, LOAD_BYTE, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x28, 0x30, 0x15, 0x45, 0x06
+LOAD_WORD, LOAD_HALF, LOAD_BYTE, JUMP, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x28, 0x30, 0x05, 0x15, 0x45, 0x06
 _LOAD_NUMBER, _LOAD_INDEX, _MOVE_TO_INDEX, _LOAD_INDEXED_WORD = 0x00, 0x01, 0x07, 0x40
 _FIND_ATTRIBUTE = 0xFFFFF000 + 12
 """Where a load finds the place of a netlink attribute (SKF_AD_OFF + SKF_AD_NLATTR)."""
@@ -21,7 +21,8 @@ _ATTRIBUTE_HEADER = 4
 class Instruction:
     """One instruction: `value` is an offset for a load, what to compare with for a jump, bytes to keep for a return.
 
-    A jump skips `yes` or `no` instructions. What is loaded is read in network byte order.
+    A jump skips `yes` or `no` instructions, one that compares nothing `value`. What is loaded is read in network byte
+    order.
     """
 
     code: int
@@ -34,9 +35,9 @@ KEEP, DROP = Instruction(RETURN, 0xFFFFFFFF), Instruction(RETURN, 0)
 
 
 def load_attribute(kind: int, start: int, otherwise: Instruction) -> tuple[Instruction, ...]:
-    """Return what loads the word of a netlink attribute, or ends with `otherwise` where there is none.
+    """Return what loads the word of a netlink attribute, or does `otherwise` where there is none.
 
-    The message's attributes begin at `start`.
+    The message's attributes begin at `start`. `otherwise` is to end the program or to jump.
     """
     return (
         Instruction(_LOAD_INDEX, kind),

@@ -14,12 +14,14 @@ from netwright.host.notices import (
     ForwardingOff,
     LinkDown,
     Notice,
+    PortAppeared,
     RouteAppeared,
     RouteVanished,
 )
 from netwright.kernel.feed import Feed
 from netwright.kernel.filter import (
     DROP,
+    JUMP,
     JUMP_IF_ANY,
     JUMP_IF_EQUAL,
     KEEP,
@@ -30,7 +32,7 @@ from netwright.kernel.filter import (
     attach,
     load_attribute,
 )
-from netwright.kernel.links import is_parked
+from netwright.kernel.links import is_parked, parked_group
 from netwright.kernel.netlink import messages as rt
 from netwright.kernel.netlink.wire import HEADER, as_number, as_text, attributes, messages
 from netwright.kernel.routes import read_route
@@ -46,7 +48,7 @@ _ALL_LINKS = 0xFFFFFFFF
 # Offsets into struct nlmsghdr and what is behind it: ifi_flags and ifi_change of struct ifinfomsg and its attributes,
 # rtm_table of struct rtmsg, and the value of the first attribute behind struct netconfmsg, NETCONFA_IFINDEX. All hold
 # numbers in the host's byte order.
-_TYPE, _FLAGS, _CHANGED = 4, HEADER.size + 8, HEADER.size + 12
+_TYPE, _FAMILY, _FLAGS, _CHANGED = 4, HEADER.size, HEADER.size + 8, HEADER.size + 12
 _ATTRIBUTES, _TABLE, _IFINDEX = HEADER.size + _IFINFO.size, HEADER.size + 4, HEADER.size + _NETCONF_HEADER + 4
 _NEW = 0xFFFFFFFF
 """What the kernel says to have changed of a link that was just made."""
@@ -81,8 +83,11 @@ def _filter(group: int) -> tuple[Instruction, ...]:
 
 
 def _links(group: int) -> tuple[Instruction, ...]:
-    """Return what keeps links that go down or are made down, but for new ones of a group: ours are always made so."""
-    return (
+    """Return what keeps links that go down or are made down, and those that have a master; of a group only the first.
+
+    Ours are always made down, and those on their way out keep their master for a moment.
+    """
+    down = (
         Instruction(LOAD_WORD, _FLAGS),
         Instruction(JUMP_IF_ANY, socket.htonl(rt.IFF_UP), no=1),
         DROP,
@@ -95,6 +100,20 @@ def _links(group: int) -> tuple[Instruction, ...]:
         Instruction(JUMP_IF_EQUAL, socket.htonl(group), no=1),
         DROP,
         KEEP,
+    )
+    whose = (
+        *load_attribute(rt.IFLA_GROUP, _ATTRIBUTES, otherwise=KEEP),
+        Instruction(JUMP_IF_EQUAL, socket.htonl(group), yes=2),
+        Instruction(JUMP_IF_EQUAL, socket.htonl(parked_group(group)), yes=1),
+        KEEP,
+    )
+    no_master = Instruction(JUMP, 2 + len(whose))
+    return (
+        Instruction(LOAD_BYTE, _FAMILY),
+        Instruction(JUMP_IF_EQUAL, socket.AF_UNSPEC, no=len(load_attribute(0, 0, KEEP)) + len(whose)),
+        *load_attribute(rt.IFLA_MASTER, _ATTRIBUTES, otherwise=no_master),
+        *whose,
+        *down,
     )
 
 
@@ -135,10 +154,7 @@ def _all_notices(datagram: bytes) -> Iterator[Notice]:
             if route is not None:
                 yield RouteAppeared(route) if kind == rt.RTM_NEWROUTE else RouteVanished(route)
         elif kind in {rt.RTM_NEWLINK, rt.RTM_DELLINK}:
-            family, _, _, flags, _ = _IFINFO.unpack_from(body)
-            # A message of another family is about a bridge's port, not about the link itself.
-            if family == socket.AF_UNSPEC and (kind == rt.RTM_DELLINK or not flags & rt.IFF_UP):
-                yield LinkDown(as_text(attributes(body, _IFINFO.size)[rt.IFLA_IFNAME]))
+            yield from _of_link(kind, body)
         elif kind == rt.RTM_DELADDR:
             *_, index = _IFADDR.unpack_from(body)
             if (name := _name(index)) is not None:
@@ -147,6 +163,18 @@ def _all_notices(datagram: bytes) -> Iterator[Notice]:
             found = attributes(body, _NETCONF_HEADER)
             if _number(found, _NETCONFA_IFINDEX) == _ALL_LINKS and _number(found, _NETCONFA_FORWARDING) == 0:
                 yield ForwardingOff(4 if body[0] == socket.AF_INET else 6)
+
+
+def _of_link(kind: int, body: bytes) -> Iterator[Notice]:
+    family, _, _, flags, changed = _IFINFO.unpack_from(body)
+    # A message of another family is about a bridge's port, not about the link itself.
+    if family != socket.AF_UNSPEC:
+        return
+    found = attributes(body, _IFINFO.size)
+    if kind == rt.RTM_DELLINK or (changed & rt.IFF_UP and not flags & rt.IFF_UP):
+        yield LinkDown(as_text(found[rt.IFLA_IFNAME]))
+    if kind == rt.RTM_NEWLINK and (bridge := _name(_number(found, rt.IFLA_MASTER) or 0)) is not None:
+        yield PortAppeared(bridge)
 
 
 def _number(found: Mapping[int, bytes], kind: int) -> int | None:

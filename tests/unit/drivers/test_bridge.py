@@ -158,7 +158,7 @@ class TestGateway:
 
 
 class TestEndpoint:
-    def test_it_is_plugged_in_addressed_brought_up_and_announced(self) -> None:
+    def test_it_is_plugged_in_addressed_and_brought_up(self) -> None:
         first, *rest = DRIVER.attach(network(), endpoint(), NETNS)
 
         assert first == AddVeth(
@@ -177,6 +177,10 @@ class TestEndpoint:
             AddAddress(link="eth0", address=ip_interface("fd00::9/64"), netns=NETNS),
             SetLinkUp(name="eth0", netns=NETNS),
             SetLinkUp(name="veth9"),
+        ]
+
+    def test_it_is_announced_with_all_its_addresses_as_often_as_docker_does(self) -> None:
+        assert DRIVER.announce(network(), endpoint(), NETNS) == (
             AnnounceAddress(
                 link="eth0",
                 mac=MAC,
@@ -185,7 +189,8 @@ class TestEndpoint:
                 count=3,
                 interval=1000,
             ),
-        ]
+        )
+        assert not DRIVER.is_told_to_announce(network())
 
     def test_without_ipv6_none_is_switched_on(self) -> None:
         assert not any(isinstance(op, SetSysctl) for op in DRIVER.attach(network(), endpoint(ipv6=False), NETNS))
@@ -196,9 +201,13 @@ class TestEndpoint:
         assert [str(op.address) for op in ops if isinstance(op, AddAddress)][2:] == ["169.254.8.8/16", "fe80::8/64"]
 
     def test_announcements_can_be_switched_off(self) -> None:
-        ops = DRIVER.attach(network({"advertise_addr_nmsgs": "0"}), endpoint(), NETNS)
+        assert DRIVER.announce(network({"advertise_addr_nmsgs": "0"}), endpoint(), NETNS) == ()
 
-        assert not any(isinstance(op, AnnounceAddress) for op in ops)
+    @pytest.mark.parametrize("said", [{"advertise_addr_nmsgs": "3"}, {"advertise_addr_ms": "1000"}])
+    def test_what_options_say_of_announcements_is_an_order_even_where_it_is_the_default(
+        self, said: dict[str, str]
+    ) -> None:
+        assert DRIVER.is_told_to_announce(network(said))
 
     def test_the_networks_mtu_is_the_endpoints(self) -> None:
         (veth,) = (
