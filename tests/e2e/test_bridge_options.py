@@ -3,12 +3,15 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import BACKENDS
 from machine import HOST4, HOST4_SECOND, HOST6, OUTSIDE4, OUTSIDE6, Engine, Machine
 from traffic import (
+    Stack,
     addresses,
     default_route,
     fetch,
@@ -268,42 +271,90 @@ def test_a_trusted_interface_reaches_containers_directly(engine: Engine) -> None
 SNIFF = """
 import socket, sys, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-s.bind(("br-mine", 0))
+s.bind((sys.argv[1], 0))
 print(flush=True)
-mac, until, heard = bytes.fromhex(sys.argv[1]), time.monotonic() + 10, []
+until, heard = time.monotonic() + 15, []
 while time.monotonic() < until:
     s.settimeout(until - time.monotonic())
     try:
         frame = s.recv(200)
     except TimeoutError:
         break
-    if frame[6:12] != mac:
+    who = frame[6:12].hex()
+    if not who.startswith("02000000aa"):
         continue
     if frame[12:14] == b"\\x08\\x06" and frame[28:32] == frame[38:42]:
-        heard.append("arp")
+        heard.append(who[-4:] + ":arp")
     elif frame[12:14] == b"\\x86\\xdd" and frame[54] == 136:
-        heard.append("na")
+        heard.append(who[-4:] + ":na")
     if len(heard) == int(sys.argv[2]):
         until = time.monotonic() + 0.4
 print(*heard)
 """
+"""Prints whose announcements are heard on an interface, by the end of their MAC addresses: so many, and 0.4 s more."""
+
+
+@contextmanager
+def listening(engine: Engine, link: str, count: int) -> Iterator[list[str]]:
+    """Give a list that holds, after the block, what was announced on an interface of the host meanwhile."""
+    heard: list[str] = []
+    listener = subprocess.Popen(
+        engine.machine.host.enter("/usr/bin/python3", "-c", SNIFF, link, str(count)), stdout=subprocess.PIPE, text=True
+    )
+    with listener:
+        assert listener.stdout is not None
+        listener.stdout.readline()
+        yield heard
+        heard += listener.communicate(timeout=30)[0].split()
+
+
+def known(place: Stack, address: str) -> str:
+    """Return the MAC address by which a container knows another."""
+    shown = json.loads(place.run("ip", "-j", "neigh", "show", address).stdout)
+    return "".join(entry.get("lladdr", "") for entry in shown)
 
 
 def test_addresses_are_announced_as_often_as_asked(engine: Engine) -> None:
     rhythm = ("-o", "com.docker.network.advertise_addr_nmsgs=2", "-o", "com.docker.network.advertise_addr_ms=100")
     create(engine, "net", *rhythm, name="br-mine")
-    listener = subprocess.Popen(
-        engine.machine.host.enter("/usr/bin/python3", "-c", SNIFF, "02000000aa01", "4"),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with listener:
-        assert listener.stdout is not None
-        listener.stdout.readline()
-        sleeper(engine, "--network", "net", "--mac-address", "02:00:00:00:aa:01")
-        heard = listener.communicate(timeout=20)[0].split()
 
-    assert heard == ["arp", "na", "arp", "na"]
+    with listening(engine, "br-mine", 4) as heard:
+        sleeper(engine, "--network", "net", "--mac-address", "02:00:00:00:aa:01")
+
+    assert heard == ["aa01:arp", "aa01:na", "aa01:arp", "aa01:na"]
+
+
+def test_a_new_address_is_not_announced_and_one_that_others_know_by_another_mac_is(engine: Engine) -> None:
+    create(engine, "net", name="br-mine")
+    address = ("--network", "net", "--ip", "10.80.1.9", "--ip6", "fd80:1::9")
+    neighbour = sleeper(engine, "--network", "net")
+
+    with listening(engine, "br-mine", 2) as heard:
+        sleeper(engine, "--name", "first", *address, "--mac-address", "02:00:00:00:aa:01")
+        assert pinged(neighbour, "10.80.1.9")
+        assert pinged(neighbour, "fd80:1::9")
+        assert known(neighbour, "10.80.1.9") == known(neighbour, "fd80:1::9") == "02:00:00:00:aa:01"
+        engine.docker("rm", "-f", "first")
+        sleeper(engine, *address, "--mac-address", "02:00:00:00:aa:02")
+
+    assert heard == ["aa02:arp", "aa02:na"]
+    assert known(neighbour, "10.80.1.9") == known(neighbour, "fd80:1::9") == "02:00:00:00:aa:02"
+
+
+def test_what_hangs_on_a_bridge_from_outside_is_told_of_every_address(engine: Engine) -> None:
+    create(engine, "net", name="br-mine")
+    host = engine.machine.host
+    host.run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "switch")
+    try:
+        for words in (("switch", "up"), ("uplink", "master", "br-mine"), ("uplink", "up")):
+            host.run("ip", "link", "set", *words)
+
+        with listening(engine, "switch", 2) as heard:
+            sleeper(engine, "--network", "net", "--mac-address", "02:00:00:00:aa:03")
+    finally:
+        host.run("ip", "link", "del", "uplink")
+
+    assert heard == ["aa03:arp", "aa03:na"]
 
 
 def test_an_endpoint_is_as_it_was_asked_for(engine: Engine) -> None:
