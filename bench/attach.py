@@ -15,6 +15,7 @@ namespace is the same before and after. The iptables backend cannot do without i
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,8 @@ _ALONE = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--p
 _INSIDE = Path(__file__).with_name("attach_inside.py")
 
 TARGET = Target("at most", 3.0, of_ratio=False)
+PARTS = ("Python", "kernel", "programs")
+"""Where the processor's time goes: the interpreter, system calls, programs that are started."""
 NO_PROCESS = Target("at most", 0.0, of_ratio=False)
 
 
@@ -42,6 +45,11 @@ def figures(backend: str, samples: dict[str, list[float]]) -> list[Figure]:
     asked = backend == "nftables"
     attach, quiet = quarter(samples["attach"]), quietest(samples["attach"], 25)
     parts = {name: quarter(samples[name]) for name in ("links", "elements", "row")}
+    work = [
+        Figure(f"  {verb}: work of the processor in {part}, {backend}, ms", statistics.mean(samples[f"{verb}, {part}"]))
+        for verb in ("attach", "detach")
+        for part in PARTS
+    ]
     return [
         Figure("attach, ms", attach, sum(parts.values()), TARGET if asked else None, quiet if asked else None),
         Figure("  of it links, address, route: the kernel alone", parts["links"]),
@@ -49,6 +57,7 @@ def figures(backend: str, samples: dict[str, list[float]]) -> list[Figure]:
         Figure("  beside it a row on its way to the disk", parts["row"]),
         Figure("detach, ms", quarter(samples["detach"])),
         Figure("processes and threads started", sum(samples["started"]), target=NO_PROCESS if asked else None),
+        *work,
     ]
 
 

@@ -6,12 +6,13 @@ attach_inside.py BACKEND ROUNDS
 import asyncio
 import json
 import os
+import resource
 import socket
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -182,15 +183,31 @@ async def open_sandbox(engine: NetworkEngine, name: str) -> Id:
     return sandbox.id
 
 
-async def one_round(engine: NetworkEngine, sandboxes: Sequence[Id]) -> tuple[list[float], list[float]]:
-    """Attach and detach all sandboxes; return the milliseconds of each.
+async def one_round(engine: NetworkEngine, sandboxes: Sequence[Id], samples: Mapping[str, list[float]]) -> None:
+    """Attach and detach all sandboxes, and note the milliseconds of each, and of the processor on average.
 
     Nothing goes on beside an attach: what detaching has parked is gone from the kernel when this returns.
     """
-    attaches = [await timed(engine.sandboxes.connect(sandbox, "bench", EndpointSpec())) for sandbox in sandboxes]
-    detaches = [await timed(engine.sandboxes.disconnect(sandbox, "bench", force=False)) for sandbox in sandboxes]
+    changes: dict[str, Callable[[Id], Awaitable[object]]] = {
+        "attach": lambda sandbox: engine.sandboxes.connect(sandbox, "bench", EndpointSpec()),
+        "detach": lambda sandbox: engine.sandboxes.disconnect(sandbox, "bench", force=False),
+    }
+    for name, change in changes.items():
+        before = processor()
+        samples[name].extend([await timed(change(sandbox)) for sandbox in sandboxes])
+        for part, used in processor().items():
+            samples[f"{name}, {part}"].append((used - before[part]) / len(sandboxes))
     await_reaping()
-    return attaches, detaches
+
+
+def processor() -> dict[str, float]:
+    """Return the milliseconds of the processor that the engine and its programs have used, by where."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        "Python": used[0].ru_utime * 1000,
+        "kernel": used[0].ru_stime * 1000,
+        "programs": (used[1].ru_utime + used[1].ru_stime) * 1000,
+    }
 
 
 def await_reaping() -> None:
@@ -223,9 +240,7 @@ async def measure(backend: str, rounds: int) -> dict[str, list[float]]:
             await_reaping()
             for _ in range(rounds):
                 before = last_process()
-                attaches, detaches = await one_round(engine, sandboxes)
-                samples["attach"] += attaches
-                samples["detach"] += detaches
+                await one_round(engine, sandboxes, samples)
                 samples["started"].append(last_process() - before)
                 for _ in range(ATTACHES):
                     samples["links"].append(share.links())

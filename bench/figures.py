@@ -10,6 +10,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+Curve = tuple[tuple[float, float], ...]
+"""How a figure grows: how many there are already, and the figure then."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -37,6 +40,7 @@ class Figure:
     target: Target | None = None
     judged: float | None = None
     """What is held against a target that is no ratio, where it is not `ours`."""
+    curve: Curve = ()
 
     @property
     def ratio(self) -> float | None:
@@ -59,6 +63,13 @@ def quarter(samples: Sequence[float], *, more_is_better: bool = False) -> float:
         return samples[0]
     cuts = statistics.quantiles(samples, n=4, method="inclusive")
     return cuts[2] if more_is_better else cuts[0]
+
+
+def curve(samples: Sequence[float], points: int = 20) -> Curve:
+    """Return how samples grow that were taken one after the other: of each stretch of them the better quarter."""
+    size = max(1, len(samples) // points)
+    stretches = [samples[start : start + size] for start in range(0, len(samples) - size + 1, size)]
+    return tuple((float((place + 1) * size), quarter(stretch)) for place, stretch in enumerate(stretches))
 
 
 def quietest(samples: Sequence[float], size: int = 5) -> float:

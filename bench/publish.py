@@ -22,9 +22,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from engines import ENVIRONMENT, Engine, busybox_image, engine
-from figures import Figure, Target, exit_code, quarter, show
+from figures import Curve, Figure, Target, exit_code, quarter, show
 
 FEW, MANY = 5, 5000
 RANGE, SMALLER = 1000, 100
@@ -49,22 +50,27 @@ class Inside:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.samples: Samples = defaultdict(list)
+        self.grown: Curve = ()
 
-    def answer(self) -> dict[str, list[float]]:
+    def ready(self) -> None:
+        """Wait until all ports are published, and remember what publishing one more took on the way."""
+        self.grown = tuple((float(present), took) for present, took in self._answer()["grown"])
+
+    def _answer(self) -> Any:
         """Wait for a line of the other side."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the engine inside ended with {self._process.wait()}")
-        found: dict[str, list[float]] = json.loads(line)
-        return found
+        return json.loads(line)
 
     def round(self) -> dict[str, list[float]]:
         """Ask for a round and return what it measured."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return self.answer()
+        found: dict[str, list[float]] = self._answer()
+        return found
 
 
 @contextlib.contextmanager
@@ -75,7 +81,7 @@ def inside(present: int, backend: str = "nftables") -> Iterator[Inside]:
     pipe = subprocess.PIPE
     with subprocess.Popen([*_ALONE, *command], env=ENVIRONMENT, stdin=pipe, stdout=pipe, text=True) as process:
         under_test = Inside(process)
-        under_test.answer()
+        under_test.ready()
         yield under_test
 
 
@@ -90,7 +96,8 @@ def growth(rounds: int) -> tuple[list[Figure], list[Figure]]:
 
     def figure(what: str, name: str, target: Target, *, rate: bool = False, other: Inside = few) -> Figure:
         ours, theirs = (quarter(one.samples[name], more_is_better=rate) for one in (many, other))
-        return Figure(what, ours, theirs, target)
+        grown = (many if other is few else other).grown if name == "publish" else ()
+        return Figure(what, ours, theirs, target, curve=grown)
 
     return (
         [

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from engines import ROOT
-from figures import Figure, Target, exit_code, quarter, quietest, show
+from figures import Curve, Figure, Target, exit_code, quarter, quietest, show
 
 sys.path.append(str(ROOT / "tests" / "e2e"))
 
@@ -67,6 +67,24 @@ def _processor(engine: Engine) -> float:
     return (int(fields[11]) + int(fields[12])) * 10.0
 
 
+def fewer(load: Load) -> Curve:
+    """Return the milliseconds that a stopped engine takes to be ready again, with ever fewer containers: none at last."""
+    points: list[tuple[float, float]] = []
+    left = list(load.names)
+    while left:
+        gone, left = left[len(left) // 2 :], left[: len(left) // 2]
+        for name in gone:
+            load.engine.remove_container(name)
+        took = []
+        for _ in range(3):
+            load.engine.stop()
+            begin = time.perf_counter()
+            load.engine.start()
+            took.append((time.perf_counter() - begin) * 1000)
+        points.append((float(len(left)), min(took)))
+    return tuple(reversed(points))
+
+
 def measure(containers: int, ports: int, rounds: int) -> list[Figure]:
     """Measure and print."""
     ready: dict[str, list[float]] = {end: [] for end in ENDS}
@@ -84,8 +102,15 @@ def measure(containers: int, ports: int, rounds: int) -> list[Figure]:
                 work.append(_processor(engine))
         flows = load.end()
         changed = sum(one != other for one, other in zip(before, (load.identity(), load.objects()), strict=True))
+        grown = fewer(load)
     found = [
-        Figure(f"ready again after it was {name}, ms", quarter(times), target=READY, judged=quietest(times, 3))
+        Figure(
+            f"ready again after it was {name}, ms",
+            quarter(times),
+            target=READY,
+            judged=quietest(times, 3),
+            curve=(*grown, (float(containers), quarter(times))) if name == "stopped" else (),
+        )
         for name, times in ready.items()
     ]
     found.append(Figure("  of it work of the processor, ms", quarter(work)))

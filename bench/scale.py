@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engines import ENVIRONMENT
-from figures import Figure, Target, exit_code, quarter, show
+from figures import Figure, Target, curve, exit_code, quarter, show
 
 _ALONE = ["unshare", "--net", "--mount", "--propagation", "private"]
 _INSIDE = Path(__file__).with_name("scale_inside.py")
@@ -29,15 +29,15 @@ def measure(count: int) -> list[Figure]:
     done = subprocess.run([*_ALONE, *inside], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, check=True)
     samples: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
 
-    def grown(what: str, name: str) -> Figure:
-        return Figure(what, *_edges(samples, name), FLAT)
+    def grown(what: str, name: str, target: Target | None = FLAT) -> Figure:
+        return Figure(what, *_edges(samples, name), target, curve=curve(samples.get(f"{name}, all", ())))
 
     found = [
         grown(f"attach, {count}th on one network, ms", "one network"),
         Figure("  of it the engine's own work, ms", *_edges(samples, "work, one network")),
         grown(f"attach, on the {count}th network, ms", "many networks"),
         Figure("  of it the engine's own work, ms", *_edges(samples, "work, many networks")),
-        Figure(f"making the {count}th network, ms", *_edges(samples, "making a network")),
+        grown(f"making the {count}th network, ms", "making a network", None),
         Figure(f"memory with {count} endpoints, MB", samples["memory, one network"][0], target=MEMORY),
         Figure(f"memory with {count} networks, MB", samples["memory, many networks"][0], target=MEMORY),
         Figure(f"check of {count} endpoints, ms", samples["check"][0]),

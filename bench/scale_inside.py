@@ -71,7 +71,7 @@ async def measure(count: int) -> dict[str, list[float]]:
             await engine.networks.create(NetworkRequest(name="wide", pools=(Pool(subnet=ip_network("10.128.0.0/16")),)))
             for edge, others in (("first", 0), ("last", count - 2 * EDGE)):
                 for _ in range(others):
-                    await opened(engine, "wide", [])
+                    samples.setdefault("one network, all", []).append(await opened(engine, "wide", []))
                 work: list[float] = []
                 samples[f"one network, {edge}"] = [await alone(engine, "wide", work) for _ in range(EDGE)]
                 samples[f"work, one network, {edge}"] = work
@@ -94,7 +94,8 @@ async def measure(count: int) -> dict[str, list[float]]:
                     took = await alone(engine, f"wide{number}", work)
                     samples.setdefault(f"many networks, {edge}", []).append(took)
                 else:
-                    await opened(engine, f"wide{number}", [])
+                    samples.setdefault("many networks, all", []).append(await opened(engine, f"wide{number}", []))
+            samples["making a network, all"] = made
             samples["making a network, first"], samples["making a network, last"] = made[:EDGE], made[-EDGE:]
             samples["memory, many networks"] = [resident()]
             print(f"{count} networks are made, removing them", file=sys.stderr)
