@@ -68,7 +68,7 @@ def _processor(engine: Engine) -> float:
 
 
 def fewer(load: Load) -> Curve:
-    """Return the milliseconds that a stopped engine takes to be ready again, with ever fewer containers: none at last."""
+    """Return the milliseconds that a stopped engine takes to be ready again, with ever fewer containers."""
     points: list[tuple[float, float]] = []
     left = list(load.names)
     while left:
