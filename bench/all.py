@@ -2,8 +2,9 @@
 
     .venv/bin/python bench/all.py [--output DIRECTORY] [--only NAME...]
 
-Besides printing, it writes one table of everything: `bench.md` for people, `bench.json` for programs. Beside Docker's
-daemon stand, for what they do, netavark and the CNI plugins. `soak.py` takes an hour and is a command of its own.
+Besides printing, it writes one table of everything, `bench.md` for people and `bench.json` for programs, and pictures
+(`bench/plots.py`). Beside Docker's daemon stand, for what they do, netavark and the CNI plugins. `soak.py` takes an
+hour and is a command of its own.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import healing
 import ipam
 import networks
 import peers
+import plots
 import proxy
 import publish
 import restart
@@ -96,7 +98,8 @@ def main() -> int:
     given.output.mkdir(parents=True, exist_ok=True)
     (given.output / "bench.md").write_text(table(found, busy))
     (given.output / "bench.json").write_text(document(found))
-    print(f"\nwritten to {given.output}/bench.md and bench.json")
+    pictures = ", ".join(path.name for path in plots.write(found, given.output))
+    print(f"\nwritten to {given.output}: bench.md, bench.json{pictures and f', {pictures}'}")
     return exit_code([figure for figures in found.values() for figure in figures])
 
 

@@ -161,7 +161,7 @@ def ranges(theirs: int) -> list[Figure]:
     scale = RANGE / theirs
     return [
         Figure(f"start with {RANGE} ports, s", quarter(took), docker_took * scale, START),
-        Figure("remove it, s", quarter(gone), docker_gone * scale, REMOVE),
+        Figure(f"remove one with {RANGE} ports, s", quarter(gone), docker_gone * scale, REMOVE),
         Figure("memory added, MB", added, target=MEMORY),
     ]
 
