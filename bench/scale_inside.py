@@ -64,8 +64,8 @@ class Growth:
 
     async def one_network(self) -> None:
         """Fill one network."""
-        for edge, others in (("first", 0), ("last", self._count - 2 * EDGE), ("first", 0)):
-            if edge == "first":
+        for edge, others in (("first", 0), ("last", self._count - 2 * EDGE), ("again", 0)):
+            if edge != "last":
                 pool = Pool(subnet=ip_network("10.128.0.0/16"))
                 await self._engine.networks.create(NetworkRequest(name="wide", pools=(pool,)))
             for _ in range(others):
@@ -94,18 +94,19 @@ class Growth:
         print(f"{self._count} networks are made, removing them", file=sys.stderr)
         await clear(self._engine)
         for number in range(EDGE):
-            await self._network_more(number)
+            await self._network_more(number, again=True)
         await clear(self._engine)
 
-    async def _network_more(self, number: int) -> None:
+    async def _network_more(self, number: int, *, again: bool = False) -> None:
         begin = time.perf_counter()
         await self._engine.networks.create(NetworkRequest(name=f"wide{number}"))
         took = (time.perf_counter() - begin) * 1000
-        self.samples["making a network, all"].append(took)
+        if not again:
+            self.samples["making a network, all"].append(took)
         if EDGE <= number < self._count - EDGE:
             self.samples["many networks, all"].append((await opened(self._engine, f"wide{number}"))[0])
             return
-        edge = "first" if number < EDGE else "last"
+        edge = "again" if again else "first" if number < EDGE else "last"
         self.samples[f"making a network, {edge}"].append(took)
         await self._alone("many networks", edge, f"wide{number}")
 
