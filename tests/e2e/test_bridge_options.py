@@ -337,7 +337,7 @@ def test_a_new_address_is_not_announced_and_one_that_others_know_by_another_mac_
         engine.docker("rm", "-f", "first")
         sleeper(engine, *address, "--mac-address", "02:00:00:00:aa:02")
 
-    assert heard == ["aa02:arp", "aa02:na"]
+    assert set(heard) == {"aa02:arp", "aa02:na"}
     assert known(neighbour, "10.80.1.9") == known(neighbour, "fd80:1::9") == "02:00:00:00:aa:02"
 
 
@@ -354,7 +354,7 @@ def test_what_hangs_on_a_bridge_from_outside_is_told_of_every_address(engine: En
     finally:
         host.run("ip", "link", "del", "uplink")
 
-    assert heard == ["aa03:arp", "aa03:na"]
+    assert set(heard) == {"aa03:arp", "aa03:na"}
 
 
 def test_an_endpoint_is_as_it_was_asked_for(engine: Engine) -> None:

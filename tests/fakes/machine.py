@@ -31,6 +31,7 @@ _OF_A_LINK = {
     "ipv4/log_martians": "0",
     "ipv6/disable_ipv6": "0",
     "ipv6/accept_ra": "1",
+    "ipv6/accept_dad": "1",
     "ipv6/proxy_ndp": "0",
 }
 _PARKED = 0x10000000

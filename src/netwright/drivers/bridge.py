@@ -97,6 +97,10 @@ class BridgeDriver(Driver):
         if not network.adopted or has_ipv6:
             key = f"net/ipv6/conf/{options.name}/disable_ipv6"
             ops.append(SetSysctl(key=key, value="0" if has_ipv6 else "1", optional=not has_ipv6))
+        if not network.adopted and has_ipv6:
+            # As Docker: until its link-local address is found to be nobody else's, a second or two after the first
+            # endpoint, the kernel calls for no neighbour on the bridge, and nothing from outside arrives.
+            ops.append(SetSysctl(key=f"net/ipv6/conf/{options.name}/accept_dad", value="0"))
         ops.extend(AddAddress(link=options.name, address=address) for address in gateway_interfaces(network, options))
         return ops
 

@@ -72,6 +72,7 @@ class TestNetwork:
             AddBridge(name=BRIDGE, mac=Mac.derived(NET), mtu=1500, group=GROUP),
             SetSysctl(key=f"net/ipv6/conf/{BRIDGE}/accept_ra", value="0", optional=True),
             no_ipv6("0", optional=False),
+            SetSysctl(key=f"net/ipv6/conf/{BRIDGE}/accept_dad", value="0"),
             *GATEWAYS,
         ]
 
