@@ -249,21 +249,20 @@ class Sandboxes:
         async with self._locks.holding(sandbox):
             if self._state.sandbox(sandbox).open:
                 await to_the_end(self._close(self._state.sandbox(sandbox)))
+            elif self._state.owes(sandbox):
+                await self._state.commit()
 
     async def _close(self, row: Sandbox) -> None:
-        attachments = self.attachments(row.id)
+        attachments, closed = self.attachments(row.id), replace(row, open=False)
         # The row changes last: a crash before leaves a stack that the next start makes whole again or finds gone.
         async with self._with.firewall.changing() as firewall:
             failures = await self._take_down(firewall, row, attachments)
-            unwritten: SystemFailure | None = None
             try:
-                await self._state.commit(put=[replace(row, open=False)])
+                await self._state.commit(put=[closed])
             except SystemFailure as failure:
-                unwritten = failure
-        if unwritten is not None:
-            # The rows say that it stands: whoever takes it down again has to find its rules.
-            await self._with.firewall.mend()
-            raise unwritten
+                # It is down all the same; a start before the next commit finds it gone, as after a crash at this place.
+                self._state.owe(closed)
+                failures = [*failures, failure]
         self._with.publishing.put_back(attachments, is_open=False)
         await self._report(row, attachments, failures)
 

@@ -39,6 +39,8 @@ class State:
         self._reaching: dict[Id, dict[Id, None]] = {}
         self.unfinished: set[Id] = set()
         """Networks that are being made: what they take is taken, but nobody finds them before they stand."""
+        self._owed: dict[Id, Row] = {}
+        """What the disk has refused to note; in memory it is so all the same."""
         self.version = 0
         """Grows with every change: whoever keeps something derived from the rows compares it."""
 
@@ -61,13 +63,28 @@ class State:
             self._apply(row)
         for row in delete:
             self._forget(row)
-        changes: list[Change] = [Put(row.id, row) for row in put]
+        owed = tuple(self._owed.values())
+        changes: list[Change] = [Put(row.id, row) for row in (*(one for one in owed if one.id not in before), *put)]
         changes.extend(Delete(type(row), row.id) for row in delete)
-        return self._written(self._store.commit(changes), put, before)
+        return self._written(self._store.commit(changes), put, before, owed)
 
-    async def _written(self, writing: Awaitable[None], put: Sequence[Row], before: Mapping[Id, Row | None]) -> None:
+    def owe(self, row: Row) -> None:
+        """Take over what is so on the machine, and what the disk has refused to note: the next commit writes it."""
+        self._apply(row)
+        self._owed[row.id] = row
+
+    def owes(self, identity: Id) -> bool:
+        """Tell whether a row is yet to be written."""
+        return identity in self._owed
+
+    async def _written(
+        self, writing: Awaitable[None], put: Sequence[Row], before: Mapping[Id, Row | None], owed: Sequence[Row]
+    ) -> None:
         try:
             await writing
+            for row in owed:
+                if self._owed.get(row.id) is row:
+                    del self._owed[row.id]
         except asyncio.CancelledError:
             self._put_back(put, before)
             # What was asked for is written all the same: what follows it takes it back.

@@ -57,6 +57,20 @@ async def test_a_removal_that_fails_at_a_step_is_over_all_the_same_and_what_is_l
 
 
 @pytest.mark.parametrize("change", REMOVED)
+async def test_a_removal_that_the_disk_refuses_leaves_no_difference_and_is_done_when_tried_again(
+    change: Change,
+) -> None:
+    origin = await change.world()
+    for number, step in enumerate(await steps_of(change, origin), 1):
+        if isinstance(step, tuple):
+            _, world, _ = await fails_at(change, origin, number)
+            world.machine.settle()
+            assert list(await world.engine.diagnosis.check()) == []
+            await change.act(world.engine)
+            await assert_over(change, origin, world)
+
+
+@pytest.mark.parametrize("change", REMOVED)
 async def test_a_removal_of_which_everything_fails_names_every_failure(change: Change) -> None:
     origin = await change.world()
     ops = [step for step in await steps_of(change, origin) if isinstance(step, Op)]
