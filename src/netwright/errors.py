@@ -69,6 +69,12 @@ class PlainRefusal(NetwrightError):
 class SystemFailure(NetwrightError):
     """The machine refused, or a program that the engine relies on failed."""
 
+    @classmethod
+    def of(cls, error: OSError) -> "SystemFailure":
+        """Return what to tell of something that the system has refused, with the file that it was about."""
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return SystemFailure(f"{where}{error.strerror or error}")
+
 
 class OperationFailed(SystemFailure):
     """An operation on the machine failed.

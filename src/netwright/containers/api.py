@@ -11,6 +11,7 @@ from typing import Protocol
 
 from netwright.model.container import Container, ContainerRequest, Image, Volume
 from netwright.model.names import Id
+from netwright.model.network import EndpointSpec
 
 STDOUT = 1
 STDERR = 2
@@ -212,8 +213,11 @@ class Containers(Protocol):
     async def unpack(self, reference: str, path: str, tar: AsyncIterator[bytes], *, no_overwrite: bool = False) -> None:
         """Extract a tar stream, compressed or not, into a directory of it."""
 
-    async def refresh_files(self, owner: Id) -> None:
-        """Write its hosts file anew after it has joined or left a network while running."""
+    async def connect(self, reference: str, network: str, spec: EndpointSpec) -> None:
+        """Join a network, live where it runs: with its hosts file, or not at all."""
+
+    async def disconnect(self, reference: str, network: str, *, force: bool = False) -> None:
+        """Leave a network, live where it runs."""
 
     async def restore(self) -> None:
         """At the engine's start: adopt what lives, note what ended, finish or undo what was half done, sweep."""

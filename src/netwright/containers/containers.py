@@ -28,6 +28,7 @@ Changes of state are carried out to their end even where the client that asked g
 """
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -39,6 +40,7 @@ from netwright.containers.api import AttachRequest, ExitStatus, Frame, LogReques
 from netwright.containers.copies import Copies
 from netwright.containers.creation import Creation
 from netwright.containers.detach import DetachFilter, parse_keys
+from netwright.containers.disk import on_disk
 from netwright.containers.files import NetworkFiles
 from netwright.containers.layers import tree_size
 from netwright.containers.layout import Layout
@@ -52,12 +54,15 @@ from netwright.containers.rows import Rows
 from netwright.containers.signals import parse_signal
 from netwright.containers.terminals import Terminals
 from netwright.controller.api import Sandboxes
-from netwright.errors import Conflict, InvalidInput, NetwrightError, NotFound, NotModified
+from netwright.errors import Conflict, InvalidInput, NetwrightError, NotFound, NotModified, SystemFailure
 from netwright.model.container import Container, ContainerRequest, Status
 from netwright.model.difference import Difference
 from netwright.model.names import Id, check_container_name
+from netwright.model.network import EndpointSpec
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 10.0
 """How long the engine's end waits for changes under way."""
@@ -96,7 +101,7 @@ class Containers:
         self._parts = parts
         self._terminals = Terminals()
         self._changes: set[asyncio.Task[Any]] = set()
-        self._removed: dict[Id, list[asyncio.Future[None]]] = {}
+        self._removed: dict[Id, list[asyncio.Future[str]]] = {}
         parts.lives.on_gone = self._remove_ended
 
     def list(self) -> Sequence[Container]:
@@ -129,8 +134,15 @@ class Containers:
             raise
         except (NetwrightError, OSError):
             if row.host.auto_remove:
-                await self._remove(row.id, volumes=True)
+                await self._remove_failed(row.id)
             raise
+
+    async def _remove_failed(self, identity: Id) -> None:
+        """Remove a container that could not be started: that is what its user is to hear of."""
+        try:
+            await self._remove(identity, volumes=True)
+        except NetwrightError as failure:
+            log.error("%s", failure)
 
     async def stop(self, reference: str, *, seconds: int | None = None, signal: str = "") -> None:
         """Ask it to end, and kill it after some seconds."""
@@ -218,15 +230,23 @@ class Containers:
 
     async def _remove(self, identity: Id, *, volumes: bool) -> None:
         async with self._lives.holding(identity):
-            row = await self._parts.removal.remove(identity, volumes=volumes)
+            try:
+                row = await self._parts.removal.remove(identity, volumes=volumes)
+            except NetwrightError as failure:
+                self._tell_removed(identity, str(failure))
+                raise
             if row is None:
                 return
             self._lives.forget(identity)
             self._parts.forget(identity)
         self._parts.announcements.container("destroy", row)
+        self._tell_removed(identity)
+
+    def _tell_removed(self, identity: Id, failure: str = "") -> None:
+        """Tell whoever waits for a removal that it has come, or what has kept it from coming."""
         for waiter in self._removed.pop(identity, []):
             if not waiter.done():
-                waiter.set_result(None)
+                waiter.set_result(failure)
 
     async def rename(self, reference: str, name: str) -> None:
         """Give it another name."""
@@ -269,7 +289,7 @@ class Containers:
                 raise InvalidInput(f'invalid condition: "{condition}"')
 
     async def _wait_removed(self, row: Container) -> ExitStatus:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._removed.setdefault(row.id, []).append(waiter)
         code = row.state.exit_code
         ending = asyncio.ensure_future(self._lives.next_exit(row))
@@ -282,7 +302,7 @@ class Containers:
                     either.discard(ending)
         finally:
             ending.cancel()
-        return ExitStatus(code)
+        return ExitStatus(code, waiter.result())
 
     async def logs(self, reference: str, request: LogRequest) -> AsyncIterator[Frame]:
         """Yield what it has written."""
@@ -328,7 +348,7 @@ class Containers:
         for row in self.list():
             if is_running(row.state) or row.state.status is Status.REMOVING or keep(row):
                 continue
-            regained += await asyncio.to_thread(tree_size, self._layout.container(row.id))
+            regained += await on_disk(tree_size, self._layout.container(row.id))
             try:
                 await self.remove(row.id)
             except (Conflict, NotFound):
@@ -348,7 +368,32 @@ class Containers:
         """Extract a tar stream into a directory of it."""
         await self._parts.copies.unpack(self.get(reference), path, tar, no_overwrite=no_overwrite)
 
-    async def refresh_files(self, owner: Id) -> None:
+    async def connect(self, reference: str, network: str, spec: EndpointSpec) -> None:
+        """Join a network, live where it runs: with its hosts file, or not at all."""
+        await self._whole(self._connect(self.get(reference), network, spec))
+
+    async def _connect(self, row: Container, network: str, spec: EndpointSpec) -> None:
+        await self._parts.sandboxes.connect(row.sandbox, network, spec)
+        try:
+            await self._refresh_files(row.id)
+        except NetwrightError:
+            await self._parts.sandboxes.disconnect(row.sandbox, network, force=True)
+            raise
+
+    async def disconnect(self, reference: str, network: str, *, force: bool = False) -> None:
+        """Leave a network, live where it runs."""
+        await self._whole(self._disconnect(self.get(reference), network, force=force))
+
+    async def _disconnect(self, row: Container, network: str, *, force: bool) -> None:
+        await self._parts.sandboxes.disconnect(row.sandbox, network, force=force)
+        try:
+            await self._refresh_files(row.id)
+        except SystemFailure as failure:
+            raise SystemFailure(
+                f"{row.name} has left the network, and still names it in its files: {failure}"
+            ) from None
+
+    async def _refresh_files(self, owner: Id) -> None:
         """Write its hosts file anew after it has joined or left a network while running."""
         row = self._rows.get(owner)
         if row is not None and is_running(row.state) and row.joins is None:

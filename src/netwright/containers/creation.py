@@ -1,6 +1,5 @@
 """Making a container: everything is decided here, reserved, and written down; nothing runs yet."""
 
-import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from netwright.containers.announcements import Announcements
 from netwright.containers.checks import check, donor_of
+from netwright.containers.disk import on_disk
 from netwright.containers.images import Images
 from netwright.containers.inside import root_at
 from netwright.containers.removal import Removal
@@ -70,7 +70,7 @@ class Creation:
         try:
             row = await self._made(row, request, wanted, donor)
         except BaseException:
-            await self.removal.remove(row.id, volumes=True)
+            await self.removal.attempt(row, volumes=True)
             raise
         self.announcements.container("create", row)
         return row, warnings
@@ -168,7 +168,7 @@ class Creation:
         await self.roots.prepare(row.id)
         for wish, point in zip(wanted, row.mounts, strict=True):
             if wish.type == BIND and wish.create:
-                await asyncio.to_thread(_make_directory, Path(wish.source))
+                await on_disk(_make_directory, Path(wish.source))
             elif wish.type == VOLUME:
                 await self.volumes.create(point.volume, anonymous=not wish.volume)
                 if wish.copy:
@@ -177,10 +177,10 @@ class Creation:
 
     async def _fill(self, row: Container, target: str, volume: Path) -> None:
         """Copy what the image has at a mount point into a volume that is still empty."""
-        if await asyncio.to_thread(os.listdir, volume):
+        if await on_disk(os.listdir, volume):
             return
         async with self.roots.held(row) as path:
-            await asyncio.to_thread(_copy, path, target, volume)
+            await on_disk(_copy, path, target, volume)
 
 
 def _check_sources(wanted: Sequence[Wish]) -> None:

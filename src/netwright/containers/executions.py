@@ -11,6 +11,7 @@ import msgspec
 from netwright.containers.announcements import Announcements
 from netwright.containers.api import Exec, ExecRequest, Session
 from netwright.containers.detach import DetachFilter, parse_keys
+from netwright.containers.disk import on_disk
 from netwright.containers.layout import Layout
 from netwright.containers.lives import Lives
 from netwright.containers.machine import Offer
@@ -24,7 +25,7 @@ from netwright.containers.spec.resources import oci_rlimits
 from netwright.containers.starting import find_user
 from netwright.containers.streams import Hub
 from netwright.containers.terminals import Terminals
-from netwright.errors import Conflict, InvalidInput, NetwrightError, NotFound
+from netwright.errors import Conflict, InvalidInput, NetwrightError, NotFound, SystemFailure
 from netwright.model.container import Container, Status
 from netwright.model.names import Id, new_id
 
@@ -120,6 +121,8 @@ class Executions:
             self._end(known, error.failure.code if isinstance(error, StartFailed) else UNKNOWN_EXIT)
             if isinstance(error, StartFailed):
                 raise error.failure.error from None
+            if isinstance(error, OSError):
+                raise SystemFailure.of(error) from error
             raise
         task = asyncio.ensure_future(self._watch(known, row, conmon))
         self._tasks.add(task)
@@ -128,7 +131,7 @@ class Executions:
 
     async def _launch(self, known: _Known, row: Container, *, attach: bool) -> HeldProcess | None:
         request = known.state.request
-        document = await asyncio.to_thread(self._document, row, request)
+        document = await on_disk(self._document, row, request)
         terminal = Terminal(tty=request.tty, stdin=request.attach_stdin and attach)
         async with self._runtime.execute(
             row.id, known.state.id, msgspec.json.encode(document), terminal, attach=attach

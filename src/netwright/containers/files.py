@@ -1,12 +1,12 @@
 """/etc/hosts, /etc/hostname and /etc/resolv.conf of a container: written on the host, mounted into it."""
 
-import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from netwright.containers.disk import on_disk
 from netwright.containers.layout import Layout
 from netwright.controller.api import Attachment
 from netwright.dns import hosts, resolvconf
@@ -58,7 +58,7 @@ class NetworkFiles:
     ) -> Mapping[str, str]:
         """Write the files of a container and return their paths. Raises InvalidInput for bad extra hosts."""
         paths = self.paths(container.id)
-        await asyncio.to_thread(self._write, paths, container, attachments, links)
+        await on_disk(self._write, paths, container, attachments, links)
         return paths
 
     def _write(
@@ -114,7 +114,7 @@ class NetworkFiles:
         With its first network of the embedded resolver its resolv.conf names that one from then on, unless somebody has
         changed the file.
         """
-        await asyncio.to_thread(self._refresh, container, attachments)
+        await on_disk(self._refresh, container, attachments)
 
     def _refresh(self, container: Container, attachments: Sequence[Attachment]) -> None:
         paths = self.paths(container.id)

@@ -15,6 +15,7 @@ from pathlib import Path
 from netwright.containers.announcements import Announcements
 from netwright.containers.api import Deleted, PullProgress, RegistryAuth, Untagged
 from netwright.containers.archives import Manifest, Unpacked, extract, read, read_skopeo
+from netwright.containers.disk import on_disk
 from netwright.containers.image_config import changed, compose, parse
 from netwright.containers.layers import Layers
 from netwright.containers.lifecycle import is_running
@@ -84,8 +85,8 @@ class Images:
         scratch = self._layers.scratch()
         try:
             archive = await _saved(tar, scratch / "archive")
-            await asyncio.to_thread(extract, archive, scratch / "files")
-            for unpacked in await asyncio.to_thread(read, scratch / "files"):
+            await on_disk(extract, archive, scratch / "files")
+            for unpacked in await on_disk(read, scratch / "files"):
                 image = await self._add(unpacked)
                 self._announcements.image("load", image.id, image.id)
                 for name in unpacked.references:
@@ -155,7 +156,7 @@ class Images:
         await registry.fetch(digest, into)
         for layer in short_layers:
             yield PullProgress(status="Download complete", id=layer)
-        unpacked = replace(await asyncio.to_thread(read_skopeo, into), references=() if name.digest else (name,))
+        unpacked = replace(await on_disk(read_skopeo, into), references=() if name.digest else (name,))
         await self._add(unpacked, digest=f"{name.repository}@{digest}")
         for layer in short_layers:
             yield PullProgress(status="Pull complete", id=layer)
@@ -310,5 +311,5 @@ async def _saved(data: AsyncIterator[bytes], path: Path) -> Path:
     """Write a stream to a file."""
     with path.open("wb") as file:
         async for block in data:
-            await asyncio.to_thread(file.write, block)
+            await on_disk(file.write, block)
     return path

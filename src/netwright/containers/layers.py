@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, cast
 
+from netwright.containers.disk import on_disk
 from netwright.containers.layout import Layout
 from netwright.errors import InvalidInput, OperationFailed
 from netwright.kernel.commands import check, run_async
@@ -47,7 +48,7 @@ class Layers:
 
         Raises InvalidInput where the digest is not the expected one.
         """
-        plain, digest = await asyncio.to_thread(_decompressed, archive)
+        plain, digest = await on_disk(_decompressed, archive)
         if expected and digest != expected:
             raise InvalidInput(f"the layer {archive.name} is damaged: its digest is {digest}, not {expected}")
         async with self._lock:
@@ -65,7 +66,7 @@ class Layers:
             if result.code != 0:
                 why, *_ = result.errors.strip().splitlines() or ["tar does not say why"]
                 raise InvalidInput(f"the layer {digest} cannot be unpacked: {why[:300]}")
-            await asyncio.to_thread(_settle, target, self._layout.layer(digest))
+            await on_disk(_settle, target, self._layout.layer(digest))
         finally:
             await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
 
@@ -75,13 +76,13 @@ class Layers:
 
     async def size(self, digests: Iterable[str]) -> int:
         """Return the bytes of all files in some layers."""
-        return await asyncio.to_thread(lambda: sum(tree_size(self._layout.layer(digest)) for digest in digests))
+        return await on_disk(lambda: sum(tree_size(self._layout.layer(digest)) for digest in digests))
 
     async def keep_only(self, digests: Iterable[str]) -> None:
         """Delete all other layers."""
         kept = {self._layout.layer(digest) for digest in digests}
         async with self._lock:
-            await asyncio.to_thread(self._keep_only, kept)
+            await on_disk(self._keep_only, kept)
 
     def _keep_only(self, kept: set[Path]) -> None:
         if not self._layout.layers.is_dir():
@@ -99,8 +100,10 @@ class Layers:
 
 
 def tree_size(path: Path) -> int:
-    """Return the bytes of the plain files below a directory; a file with two names counts once."""
+    """Return the bytes of the plain files below a directory, if there is one; a file with two names counts once."""
     total, seen = 0, set()
+    if not path.exists():
+        return total  # an attempt to remove it has got that far
     for _, _, files, descriptor in os.fwalk(path):
         for name in files:
             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
@@ -158,5 +161,7 @@ def _copy(source: Path, target: Path | None, opener: object = None) -> str:
                 digest.update(block)
                 copy.write(block)
     except (OSError, EOFError, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not the archive
         raise InvalidInput(f"the archive is damaged: {error}") from None
     return f"sha256:{digest.hexdigest()}"

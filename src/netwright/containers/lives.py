@@ -123,6 +123,8 @@ class Lives:
             await self._note_failure(row, life, error)
             if isinstance(error, StartFailed):
                 raise error.failure.error from None
+            if isinstance(error, OSError):
+                raise SystemFailure.of(error) from error
             raise
         state = ContainerState(
             status=Status.RUNNING, pid=running.process.pid, started=_now(), restarts=row.state.restarts
@@ -319,7 +321,9 @@ async def _logged(work: Awaitable[None]) -> None:
     """Carry out work in the background; what goes wrong is at least said."""
     try:
         await work
-    except (NetwrightError, OSError):
+    except NetwrightError as failure:
+        log.error("work in the background failed: %s", failure)
+    except OSError:
         log.exception("work in the background failed")
 
 

@@ -1,21 +1,25 @@
 """Removing a container: the row says so first, and goes last; every step is content with work already done."""
 
-import asyncio
+import logging
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
+from netwright.containers.disk import on_disk
 from netwright.containers.layout import Layout
 from netwright.containers.rootfs import RootFileSystems
 from netwright.containers.rows import Rows
 from netwright.containers.runtime import Runtime
 from netwright.containers.volumes import Volumes
 from netwright.controller.api import Sandboxes
-from netwright.errors import NetwrightError, NotFound, TeardownFailed
+from netwright.errors import NetwrightError, NotFound, SystemFailure, TeardownFailed
 from netwright.host.ops import Unmount
 from netwright.host.protocol import Host
 from netwright.model.container import Container, Status
 from netwright.model.names import Id
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,26 +44,52 @@ class Removal:
         before = self.rows.get(identity)
         if before is None:
             return None
-        state = replace(before.state, status=Status.REMOVING)
-        row = await self.rows.put(replace(before, state=state, mounts=before.mounts if volumes else ()))
+        row = await self._announced(before, volumes=volumes)
         failures: list[Exception] = []
         for step in self._steps(row):
             try:
                 await step()
             except (NetwrightError, OSError) as error:
                 failures.append(error)
+        if not failures:
+            try:
+                await self.rows.delete(row)
+            except SystemFailure as failure:
+                failures.append(failure)
         if failures:
-            await self.rows.put(replace(row, state=replace(row.state, status=Status.DEAD)))
-            raise TeardownFailed(f"container {row.name} could not be removed as a whole", failures)
-        await self.rows.delete(row)
+            await self._note_failure(row, failures)
         return before
+
+    async def attempt(self, row: Container, *, volumes: bool) -> None:
+        """Remove what there is of a container behind a failure, which is what its user is to hear of."""
+        try:
+            await self.remove(row.id, volumes=volumes)
+        except NetwrightError as failure:
+            log.error("%s", failure)
+
+    async def _announced(self, row: Container, *, volumes: bool) -> Container:
+        """Return the row of a container that goes, as it is on disk; one that is half made goes as it is."""
+        if row.state.status is Status.CREATING:
+            return row
+        state = replace(row.state, status=Status.REMOVING)
+        return await self.rows.put(replace(row, state=state, mounts=row.mounts if volumes else ()))
+
+    async def _note_failure(self, row: Container, failures: list[Exception]) -> NoReturn:
+        """Let it be removed once more, whether that can be written or not: what the disk has the next start removes."""
+        dead = replace(row, state=replace(row.state, status=Status.DEAD))
+        try:
+            await self.rows.put(dead)
+        except SystemFailure as failure:
+            self.rows.accept(dead)
+            failures.append(failure)
+        raise TeardownFailed(f"container {row.name} could not be removed as a whole", failures)
 
     def _steps(self, row: Container) -> list[Callable[[], Awaitable[None]]]:
         return [
             lambda: self._discard(row.id),
             lambda: self._delete_sandboxes(row),
             lambda: self.host.do([Unmount(target=str(self.layout.root(row.id)))]),
-            lambda: asyncio.to_thread(self.delete_directories, row.id),
+            lambda: on_disk(self.delete_directories, row.id),
             lambda: self._remove_anonymous(row),
         ]
 

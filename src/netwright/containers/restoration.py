@@ -66,6 +66,9 @@ class Restoration:
                 await self.removal.remove(row.id, volumes=True)
             case Status.RUNNING:
                 await self._adopt(row)
+            case Status.EXITED | Status.DEAD if row.host.auto_remove:
+                # Its removal at its end was refused, or died with the engine.
+                await self.removal.remove(row.id, volumes=True)
             case Status.CREATED | Status.EXITED | Status.RESTARTING | Status.DEAD:
                 await self._tidy(row)
 
@@ -73,9 +76,9 @@ class Restoration:
         """Go on watching a container that lives, or note its end."""
         running = self.runtime.find(row.id)
         if running is not None:
+            self.lives.watch(row, running)
             # Counted only: it is mounted, and mounting what is mounted is content.
             await self.roots.hold(row)
-            self.lives.watch(row, running)
             return
         conmon = self.runtime.conmon_of(row.id)
         if conmon is not None:

@@ -1,11 +1,11 @@
 """Root file systems: an overlay of an image's layers and a container's own, mounted while somebody needs it."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from netwright.containers.disk import on_disk
 from netwright.containers.layout import Layout
 from netwright.controller.locks import KeyedLocks
 from netwright.errors import SystemFailure
@@ -29,7 +29,7 @@ class RootFileSystems:
 
     async def prepare(self, identity: Id) -> None:
         """Make the directories of a container's own layer; content where they are there."""
-        await asyncio.to_thread(self._prepare, identity)
+        await on_disk(self._prepare, identity)
 
     def _prepare(self, identity: Id) -> None:
         self._layout.container(identity).mkdir(parents=True, exist_ok=True, mode=0o710)

@@ -75,6 +75,10 @@ class Rows:
         self._rows[row.id] = row
         return row
 
+    def accept(self, row: Container) -> None:
+        """Take over what is so already, and what the disk has refused to note."""
+        self._rows[row.id] = row
+
     async def delete(self, row: Container) -> None:
         """Forget a container and its name."""
         await self._store.commit([Delete(Container, row.id)])

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from netwright.containers.disk import on_disk
 from netwright.containers.layout import Bundle, Layout
 from netwright.containers.processes import HeldProcess, anyone, has_argument, hold, in_cgroup, read_pid, readable
 from netwright.containers.runtime_errors import StartFailure, of_create, of_exec
@@ -122,7 +123,7 @@ class Runtime:
     async def create(self, identity: Id, config: bytes, terminal: Terminal) -> Running:
         """Make a container up to the point where only its program is missing. Raises StartFailed, OperationFailed."""
         bundle = self._layout.bundle(identity)
-        await asyncio.to_thread(_prepare, bundle, bundle.config, config)
+        await on_disk(_prepare, bundle, bundle.config, config)
         log = self._layout.log(identity)
         pipes = _pipes()
         try:
@@ -190,7 +191,7 @@ class Runtime:
         The block may connect to the attach socket before it calls `Launch.go`.
         """
         bundle = self._layout.exec_bundle(container, execution)
-        await asyncio.to_thread(_prepare, bundle, bundle.process, process)
+        await on_disk(_prepare, bundle, bundle.process, process)
         pipes = _pipes()
         options = ["-e", "--exec-process-spec", str(bundle.process), "-l", "none"]
         if attach:

@@ -1,6 +1,5 @@
 """Starting a container: from a row to a running process, or back to nothing."""
 
-import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -10,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from netwright.containers.checks import donor_of
+from netwright.containers.disk import on_disk
 from netwright.containers.files import NetworkFiles
 from netwright.containers.inside import root_at
 from netwright.containers.layout import Layout
@@ -53,8 +53,8 @@ class Starting:
             files = await self._network(row, undo)
             root = await self.roots.hold(row)
             undo.push_async_callback(self.roots.release, row.id)
-            user = await asyncio.to_thread(_prepare_root, root, row)
-            around = await asyncio.to_thread(self._surroundings, row, root, user, files)
+            user = await on_disk(_prepare_root, root, row)
+            around = await on_disk(self._surroundings, row, root, user, files)
             terminal = Terminal(
                 tty=row.config.tty, stdin=row.config.open_stdin, keep_stdin=not ends_with_first_client(row)
             )

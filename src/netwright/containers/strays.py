@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netwright.containers.cgroups import Cgroups
+from netwright.containers.disk import on_disk
 from netwright.containers.layout import Layout
 from netwright.containers.processes import command_line, has_argument, hold
 from netwright.containers.removal import Removal
@@ -112,4 +113,4 @@ def _calling(act: Callable[..., Awaitable[None]], *arguments: object) -> Callabl
 
 
 def _deleting(removal: Removal, identity: Id) -> Callable[[], Awaitable[None]]:
-    return lambda: asyncio.to_thread(removal.delete_directories, identity)
+    return lambda: on_disk(removal.delete_directories, identity)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from netwright.containers.announcements import Announcements
+from netwright.containers.disk import on_disk
 from netwright.containers.layers import tree_size
 from netwright.containers.layout import Layout
 from netwright.errors import Conflict, InvalidInput, NotBuilt, NotFound
@@ -87,7 +88,7 @@ class Volumes:
             )
             await self._store.commit([Put(chosen, volume)])
             self._rows[chosen] = volume
-            await asyncio.to_thread(_make, path)
+            await on_disk(_make, path)
         self._announcements.volume("create", chosen, driver=driver)
         return volume
 
@@ -115,7 +116,7 @@ class Volumes:
             self.get(name)
             if users := [identity for identity in self.users(name) if identity != user]:
                 raise Conflict(f"remove {name}: volume is in use - [{', '.join(users)}]")
-            await asyncio.to_thread(self._delete_tree, name)
+            await on_disk(self._delete_tree, name)
             await self._store.commit([Delete(Volume, name)])
             del self._rows[name]
         self._announcements.volume("destroy", name, driver="local")
@@ -131,7 +132,7 @@ class Volumes:
         for volume in self.list():
             if self.users(volume.name) or keep(volume) or not (named or volume.anonymous):
                 continue
-            regained += await asyncio.to_thread(tree_size, self._layout.volume(volume.name))
+            regained += await on_disk(tree_size, self._layout.volume(volume.name))
             await self.remove(volume.name)
             gone.append(volume.name)
         return gone, regained

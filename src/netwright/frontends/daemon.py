@@ -148,4 +148,9 @@ def _run(words: Sequence[str], config: Config) -> int:
     except NetwrightError as error:
         log.critical("%s", error)
         return 1
+    except OSError as error:
+        # The disk is full, say: its words are enough, and where it was is for those who look for faults of ours.
+        log.critical("%s", SystemFailure.of(error))
+        log.debug("it came from here", exc_info=True)
+        return 1
     return 0

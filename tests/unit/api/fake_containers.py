@@ -34,6 +34,7 @@ from netwright.model.container import (
     Status,
 )
 from netwright.model.names import Id, new_id, short
+from netwright.model.network import EndpointSpec
 
 if TYPE_CHECKING:
     from tests.unit.api.fakes import FakeEngine
@@ -109,7 +110,6 @@ class FakeContainers:
         self.rows: dict[Id, Container] = {}
         self.lives: dict[Id, Life] = {}
         self.calls: list[tuple[object, ...]] = []
-        self.refreshed: list[Id] = []
         self.abandoned = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -297,8 +297,11 @@ class FakeContainers:
         with tarfile.open(fileobj=io.BytesIO(data)) as opened:
             self.calls.append(("unpack", self.get(reference).name, path, opened.getnames(), no_overwrite))
 
-    async def refresh_files(self, owner: Id) -> None:
-        self.refreshed.append(owner)
+    async def connect(self, reference: str, network: str, spec: EndpointSpec) -> None:
+        self._engine.sandboxes.add(self.get(reference), self._engine.networks.get(network), spec)
+
+    async def disconnect(self, reference: str, network: str, *, force: bool = False) -> None:
+        await self._engine.sandboxes.disconnect(self.get(reference).sandbox, network, force=force)
 
     async def restore(self) -> None:
         pass

@@ -130,10 +130,6 @@ class FakeSandboxes:
             for item in self.items.get(row.sandbox, [])
         ]
 
-    async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
-        row = next(row for row in self._engine.containers.list() if row.sandbox == sandbox)
-        return self.add(row, self._engine.networks.get(network), spec)
-
     async def disconnect(self, sandbox: Id, network: str, *, force: bool) -> None:
         before = self.items[sandbox]
         self.items[sandbox] = [item for item in before if network not in (item.network.id, item.network.name)]

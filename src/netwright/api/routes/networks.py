@@ -16,7 +16,7 @@ from netwright.api.translate.networks import read_create, show_network, show_sum
 from netwright.api.versions import STATUS, SUMMARIES, ApiVersion
 from netwright.api.wire import networks as wire
 from netwright.api.wire.shape import encode
-from netwright.controller.api import Ambiguous, Attachment, Networks
+from netwright.controller.api import Ambiguous, Networks
 from netwright.errors import InvalidInput, NotFound, PlainRefusal
 from netwright.model.container import Container, Status
 from netwright.model.names import Id
@@ -25,9 +25,6 @@ from netwright.model.network import EndpointSpec, Network
 
 class Sandboxes(Protocol):
     """What these routes need of the sandboxes."""
-
-    async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
-        """Join a network."""
 
     async def disconnect(self, sandbox: Id, network: str, *, force: bool) -> None:
         """Leave a network."""
@@ -39,8 +36,11 @@ class Containers(Protocol):
     def get(self, reference: str) -> Container:
         """Return a container. Raises NotFound."""
 
-    async def refresh_files(self, owner: Id) -> None:
-        """Write a container's hosts file anew."""
+    async def connect(self, reference: str, network: str, spec: EndpointSpec) -> None:
+        """Join a network."""
+
+    async def disconnect(self, reference: str, network: str, *, force: bool) -> None:
+        """Leave a network."""
 
 
 _FILTERS = ("dangling", "driver", "id", "label", "name", "scope", "type")
@@ -156,8 +156,7 @@ class NetworkRoutes:
         asked = await call.body(wire.NetworkConnect, optional=True)
         container = self._changeable(asked.container)
         network = self._networks.get(call["id"])
-        await self._sandboxes.connect(container.sandbox, network.id, read_endpoint(asked.endpoint_config))
-        await self._containers.refresh_files(container.id)
+        await self._containers.connect(container.id, network.id, read_endpoint(asked.endpoint_config))
         return empty(200)
 
     async def disconnect(self, call: Call) -> web.StreamResponse:
@@ -171,8 +170,7 @@ class NetworkRoutes:
             await self._disconnect_forgotten(self._networks.get(call["id"]), asked.container)
             return empty(200)
         network = self._networks.get(call["id"])
-        await self._sandboxes.disconnect(container.sandbox, network.id, force=asked.force)
-        await self._containers.refresh_files(container.id)
+        await self._containers.disconnect(container.id, network.id, force=asked.force)
         return empty(200)
 
     async def _disconnect_forgotten(self, network: Network, name: str) -> None:

@@ -1,0 +1,24 @@
+"""What the disk refuses is said as whatever the machine refuses."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from netwright.containers.disk import on_disk
+from netwright.errors import SystemFailure
+
+
+async def test_work_on_files_returns_what_it_returns(tmp_path: Path) -> None:
+    assert await on_disk((tmp_path / "file").write_text, "words") == 5
+
+
+async def test_what_the_disk_refuses_is_said_with_the_file_and_the_reason() -> None:
+    def write() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/hosts")
+
+    with pytest.raises(SystemFailure) as refused:
+        await on_disk(write)
+
+    assert str(refused.value) == "/data/hosts: No space left on device"
