@@ -8,7 +8,7 @@ from netwright.host.protocol import Host
 
 
 async def carry_out_all(host: Host, ops: Sequence[Op]) -> list[Exception]:
-    """Do all operations in order, going on after each that fails; return the failures."""
+    """Do all operations in order, going on after each that fails, but for what follows it; return the failures."""
     failures: list[Exception] = []
     rest = list(ops)
     while rest:
@@ -17,5 +17,6 @@ async def carry_out_all(host: Host, ops: Sequence[Op]) -> list[Exception]:
             break
         except OperationFailed as failure:
             failures.append(failure)
-            rest = rest[failure.done + 1 :]
+            failed = rest[failure.done]
+            rest = [op for op in rest[failure.done + 1 :] if not op.follows(failed)]
     return failures

@@ -32,6 +32,10 @@ class Op(Struct, frozen=True):
         """Return the operation that takes this one back, if one is needed."""
         return None
 
+    def follows(self, failed: "Op") -> bool:  # noqa: ARG002 - what most operations say, whatever has failed
+        """Tell whether this one is not to be done where another before it has failed, though all others are."""
+        return False
+
 
 class CreateNamespace(Op, frozen=True, kw_only=True):
     """Make a network namespace and pin it at `path`.
@@ -426,6 +430,10 @@ class IptablesTransaction(Op, frozen=True, kw_only=True):
 
     def inverse(self) -> Op | None:
         return IptablesTransaction(version=self.version, rules=self.undo) if self.undo else None
+
+    def follows(self, failed: Op) -> bool:
+        # The last table of a family tells which rules in the others are ours, for as long as they stand there.
+        return isinstance(failed, IptablesTransaction) and failed.version == self.version
 
 
 class Mount(Op, frozen=True, kw_only=True):

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from tests.unit.controller.world import World, named, network, port, sandbox
+from tests.fakes.iptables import Iptables
+from tests.unit.controller.world import SETTINGS, World, named, network, port, sandbox
 
-from netwright.controller.engine import NetworkEngine
+from netwright.controller.engine import EngineSettings, NetworkEngine
 from netwright.model.network import EndpointSpec
 from netwright.model.ports import Protocol
 from netwright.model.sources import Sources
@@ -30,9 +31,10 @@ class Change:
     built: bool = True
     joined: tuple[str, ...] = ("blue",)
 
-    async def world(self) -> World:
+    async def world(self, settings: EngineSettings = SETTINGS) -> World:
         """Return the world that it begins in, with an engine at work."""
-        world = World()
+        world = World(settings)
+        world.machine.iptables = {4: Iptables(), 6: Iptables()} if settings.backend_name == "iptables" else {}
         engine = await world.live()
         for name in ("blue", "red"):
             await engine.networks.create(network(name))

@@ -1,11 +1,13 @@
 """What fails is taken back: at whatever step it fails, machine, rows and memory are as before."""
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.controller.changes import BUILT, REMOVED, Change
-from tests.unit.controller.world import World, differences
+from tests.unit.controller.world import SETTINGS, World, differences
 
 from netwright.errors import NetwrightError, TeardownFailed
-from netwright.host.ops import Op
+from netwright.host.ops import IptablesTransaction, Op
 from netwright.host.queries import Query
 
 
@@ -68,6 +70,32 @@ async def test_a_removal_that_the_disk_refuses_leaves_no_difference_and_is_done_
             assert list(await world.engine.diagnosis.check()) == []
             await change.act(world.engine)
             await assert_over(change, origin, world)
+
+
+@pytest.mark.parametrize("change", REMOVED)
+async def test_a_removal_that_iptables_refuses_at_a_table_leaves_no_rule_behind(change: Change) -> None:
+    origin = await change.world(replace(SETTINGS, backend_name="iptables"))
+    after = origin.copy()
+    await after.live()
+    await change.act(after.engine)
+    for number, step in enumerate(await steps_of(change, origin), 1):
+        if isinstance(step, IptablesTransaction):
+            _, world, failure = await fails_at(change, origin, number)
+            assert isinstance(failure, TeardownFailed)
+            assert rules(world) == rules(after), f"after the failure of {step}"
+
+
+def rules(world: World) -> list[str]:
+    """Return all rules of iptables, whatever their order."""
+    tables = [
+        (version, name, found) for version, one in world.machine.iptables.items() for name, found in one.tables.items()
+    ]
+    return sorted(
+        f"{version} {table} {chain} {rule}"
+        for version, table, chains in tables
+        for chain in chains
+        for rule in chains[chain]
+    )
 
 
 @pytest.mark.parametrize("change", REMOVED)
