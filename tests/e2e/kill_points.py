@@ -9,6 +9,7 @@ links, addresses, routes, namespaces, mounts, cgroups, rules, sockets, processes
 
 import argparse
 import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -17,18 +18,19 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from doomed_daemon import FAIL, KILL, OFF, Steering
-from kill_scenarios import IMAGE, RUNNING, SCENARIOS, Request, Scenario, on
-from machine import NETWRIGHT, Engine, Machine, processes_naming
+from doomed_daemon import FAIL, KILL, OFF, Steering, serve
+from forked import Forked
+from kill_scenarios import IMAGE, PLUGIN, RUNNING, SCENARIOS, Request, Scenario, on
+from machine import Engine, Machine, Process, UnixConnection, processes_naming
+from plugin_process import Plugin, place
 
 from netwright.app import cgroup_tag
-
-HERE = Path(__file__).parent
 
 _LOOK = """
 ip -o link show; echo; ip -o addr show; echo; ip route show; echo; ip -6 route show; echo; ss -Htuln; echo
@@ -45,16 +47,29 @@ class DoomedEngine(Engine):
         super().__init__(machine, folder, *flags)
         self.steering = Steering(folder / "steering")
 
-    def command(self) -> list[str]:
-        """Return the doomed daemon's command line."""
-        _, daemon, *options = super().command()
+    def launched(self) -> Process:
+        """Let the doomed daemon run."""
+        _, daemon, *options = self.command()
         assert daemon == "daemon"
-        return [
-            str(NETWRIGHT.parent / "python"),
-            str(HERE / "doomed_daemon.py"),
-            str(self.folder / "steering"),
-            *options,
-        ]
+        steering = self.folder / "steering"
+        return Forked(lambda: serve(steering, options), beside=self.machine.host.pid, log=self.log)
+
+    def close(self) -> None:
+        """Take everything down in peace; where that fails, end all that would live on, whatever is left of it."""
+        self.steering.set(OFF, 0)
+        try:
+            super().close()
+        except (AssertionError, OSError):
+            self.kill()
+            tag = cgroup_tag((self.data_root / "engine-id").read_text().strip())
+            listed = [
+                path.read_text().split() for path in Path("/sys/fs/cgroup").glob(f"*/netwright/{tag}/*/cgroup.procs")
+            ]
+            for pid in {*processes_naming(str(self.folder)), *(int(one) for some in listed for one in some)}:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._remove_cgroups()
+            raise
 
     def died(self, seconds: float) -> bool:
         """Wait a while for the engine's death; tell whether it has come."""
@@ -64,17 +79,12 @@ class DoomedEngine(Engine):
         return self.process.poll() is not None
 
 
-def ask(engine: Engine, request: Request) -> int:
-    """Ask, and return the status; 0 where there is no answer."""
+def ask(engine: Engine, request: Request) -> tuple[int, object]:
+    """Ask, and return status and answer; 0 where there is none."""
     try:
-        return engine.call(*request)[0]
-    except (OSError, EOFError) as error:
-        del error
-        return 0
-    except Exception as error:
-        if "RemoteDisconnected" in type(error).__name__ or "IncompleteRead" in type(error).__name__:
-            return 0
-        raise
+        return engine.call(*request)
+    except (OSError, EOFError, http.client.IncompleteRead) as error:
+        return 0, str(error)
 
 
 def must(engine: Engine, request: Request) -> None:
@@ -176,6 +186,42 @@ def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What came of a request of which a step failed, and what the log says of it."""
+
+    status: int
+    answer: object
+    log: str
+
+    def faults(self, words: str) -> list[str]:
+        """Return what is wrong: nothing may hang, hide what failed, or be the engine's own fault."""
+        faults = []
+        if "Traceback" in self.log:
+            faults.append(f"the log has a traceback: ...{self.log.partition('Traceback')[2][-700:]}")
+        if self.status == 0:
+            faults.append(f"there is no answer: {self.answer}")
+        elif self.status >= 400 and words not in str(self.answer):
+            faults.append(f"the answer {self.status} {self.answer} does not say {words!r}")
+        elif words not in self.log:
+            faults.append(f"the answer is {self.status}, and the log does not say {words!r}: {self.log}")
+        return faults
+
+
+def _is_dead(shown: Any) -> bool:
+    """Tell whether something is shown as what could not be removed as a whole."""
+    return isinstance(shown, dict) and shown.get("status") == "dead"
+
+
+def _whole_or_gone(now: dict[str, Any], allowed: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what is, object by object, as in none of these states."""
+    return [
+        f"{key} is {now.get(key)}, none of {[state.get(key) for state in allowed]}"
+        for key in {*now, *(key for state in allowed for key in state)}
+        if all(now.get(key) != state.get(key) for state in allowed)
+    ]
+
+
 @dataclass
 class Outcome:
     """How many points were tried, and what went wrong at which."""
@@ -200,6 +246,7 @@ LIVES = {
         flags=("--live-restore=false", "--shutdown-timeout=0"), stops=True, ends_containers=True
     ),
     "backend switch": Life(flags=("--firewall-backend=iptables",)),
+    "backend switch back": Life(flags=("--firewall-backend=nftables",)),
 }
 
 _DAMAGE = """
@@ -208,6 +255,7 @@ ip addr flush dev docker0
 ip link add vethdead group $(cat /sys/class/net/docker0/netdev_group) type veth peer name vethdeadp
 touch {exec}/netns/0123456789ab; mount --bind /proc/self/ns/net {exec}/netns/0123456789ab
 for table in $(nft list tables | grep -o 'inet netwright-.*' | cut -d' ' -f2); do nft delete table inet $table; done
+nft list tables | grep -q 'table ip nat' && iptables -t nat -F DOCKER && iptables -F DOCKER
 """
 
 
@@ -281,68 +329,111 @@ class Trial:
             must(self.engine, request)
         before = view(self.engine)
         self.engine.steering.set(OFF, 0)
-        must(self.engine, scenario.asked)
-        self._settled(scenario)
+        with self._waiting(scenario) as removed:
+            must(self.engine, scenario.asked)
+            removed()
         after = view(self.engine)
         self.clean()
         assert not (found := self.left()), found
         return before, [after, *(make(before) for make in scenario.instead)]
 
-    def _settled(self, scenario: Scenario) -> None:
-        """Wait for what an answer does not wait for: the removal of a container that ends with --rm."""
-        if any("AutoRemove" in json.dumps(request[2]) for request in scenario.before):
-            ask(self.engine, ("POST", "/containers/web/wait?condition=removed", None))
+    @contextlib.contextmanager
+    def _waiting(self, scenario: Scenario) -> Iterator[Callable[[], None]]:
+        """Yield what waits for what an answer does not wait for: the removal of a container that ends with --rm."""
+        if not scenario.removes_itself:
+            yield lambda: None
+            return
+        connection = UnixConnection(self.engine.socket)
+        connection.request("POST", "/containers/web/wait?condition=removed")
+        answer = connection.getresponse()
 
-    def run(self, name: str, mode: int, points: Iterator[int]) -> Outcome:
+        def removed() -> None:
+            status, shown = self.engine.call("GET", "/containers/web/json")
+            if status != 200 or not isinstance(shown, dict) or shown["State"]["Status"] != "running":
+                with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
+                    answer.read()
+
+        yield removed
+        connection.close()
+
+    def run(self, name: str, mode: int, points: Iterator[int], outcome: Outcome) -> None:
         """Disturb a scenario at these points, until one comes at which it is over before."""
-        scenario, outcome = SCENARIOS[name], Outcome()
+        scenario = SCENARIOS[name]
         before, after = self.states(scenario)
         for point in points:
             for request in scenario.before:
                 must(self.engine, request)
-            self.engine.steering.set(mode, point)
-            status = ask(self.engine, scenario.asked)
-            if status:
-                self._settled(scenario)
+            mark = self.engine.log.stat().st_size
+            with self._waiting(scenario) as removed:
+                self.engine.steering.set(mode, point)
+                status, answer = ask(self.engine, scenario.asked)
+                if status:
+                    removed()
             if self.engine.steering.get()[2] < point:
                 self.engine.steering.set(OFF, 0)
                 self.clean()
                 break
             outcome.points += 1
             step = self.engine.steering.step
-            faults = self._judged(before, after, status, mode)
+            if mode == KILL:
+                faults = self._come_back_from_death([after[0]] if 200 <= status < 300 else [before, *after])
+            else:
+                faults = self._after_failure(scenario, Told(status, answer, self._said(mark)), before, after)
+            faults += self._unharmed()
             outcome.faults += [f"{name}, point {point}, {step}: {fault}" for fault in faults]
-        return outcome
 
-    def _judged(self, before: dict[str, Any], after: Sequence[dict[str, Any]], status: int, mode: int) -> list[str]:
-        """Return what is wrong after a disturbance, and clean up."""
-        faults: list[str] = []
-        if mode == KILL:
-            if not self.engine.died(10):
-                return ["the engine did not die"]
-            self.engine.steering.set(OFF, 0)
-            self.engine.start()
-        else:
-            self.engine.steering.set(OFF, 0)
-            must(self.engine, ("POST", "/netwright/repair", None))
-        _, differences = self.engine.call("GET", "/netwright/check")
-        faults += [f"a check tells {differences}"] if differences else []
+    def _said(self, mark: int) -> str:
+        """Return what the engine has written into its log since."""
+        with self.engine.log.open("rb") as log:
+            log.seek(mark)
+            return log.read().decode(errors="replace")
+
+    def _come_back_from_death(self, allowed: Sequence[dict[str, Any]]) -> list[str]:
+        """Start the engine again; return what is wrong then."""
+        if not self.engine.died(10):
+            return ["the engine did not die"]
+        self.engine.steering.set(OFF, 0)
+        self.engine.start()
+        return [*self._checked(), *_whole_or_gone(view(self.engine), allowed)]
+
+    def _after_failure(
+        self, scenario: Scenario, told: "Told", before: dict[str, Any], after: Sequence[dict[str, Any]]
+    ) -> list[str]:
+        """Return what is wrong after a failure: at once, and after the same request once more."""
+        self.engine.steering.rest()
+        faults = told.faults(self.engine.steering.words)
         now = view(self.engine)
-        allowed = [after[0]] if mode == KILL and 200 <= status < 300 else [before, *after]
-        for key in {*now, *before, *after[0]}:
-            if all(now.get(key) != state.get(key) for state in allowed):
-                faults.append(
-                    f"{key} is {now.get(key)} after status {status}, neither {before.get(key)} nor {after[0].get(key)}"
-                )
+        refused = told.status >= 400
+        allowed = [before] if scenario.builds and refused else [before, *after] if refused else after
+        dead = {key for key, one in now.items() if not scenario.builds and _is_dead(one)}
+        faults += [fault for fault in _whole_or_gone(now, allowed) if fault.partition(" is ")[0] not in dead]
+        if scenario.builds:
+            faults += self._checked()
+        if now != after[0]:
+            again, answer = ask(self.engine, scenario.again or scenario.asked)
+            if not 200 <= again < 400:
+                faults.append(f"asked again, the answer is {again}: {answer}")
+            elif view(self.engine) != after[0]:
+                faults.append(f"asked again, there is {view(self.engine)} instead of {after[0]}")
+        if self._checked():
+            must(self.engine, ("POST", "/netwright/repair", None))
+        return faults + [f"repaired, {fault}" for fault in self._checked()]
+
+    def _checked(self) -> list[str]:
+        """Return what `netwright check` tells."""
+        status, differences = self.engine.call("GET", "/netwright/check")
+        return [f"a check tells {status} {differences}"] if differences else []
+
+    def _unharmed(self) -> list[str]:
+        """Clean up; return what has become of others, and what is left."""
+        faults = []
         if (there := self._bystander()) != self.bystander:
             faults.append(f"the bystander is {there}, and was {self.bystander}")
-        faults += self.clean()
-        faults += [f"left: {what}" for what in self.left()]
-        return faults
+        return [*faults, *self.clean(), *(f"left: {what}" for what in self.left())]
 
-    def run_life(self, name: str, mode: int, points: Iterator[int]) -> Outcome:
+    def run_life(self, name: str, mode: int, points: Iterator[int], outcome: Outcome) -> None:
         """Disturb a start or an end of the engine itself at these points, until it is over before."""
-        engine, life, outcome = self.engine, LIVES[name], Outcome()
+        engine, life = self.engine, LIVES[name]
         for request in RUNNING:
             must(engine, request)
         flags = engine.flags
@@ -352,6 +443,7 @@ class Trial:
         before, whole = view(engine), footprint(engine)
         for point in points:
             self._come_back(flags)
+            mark = engine.log.stat().st_size
             reached = self._live(life, mode, point)
             if life.ends_containers:
                 self._start_again()
@@ -359,8 +451,7 @@ class Trial:
                 break
             outcome.points += 1
             step = engine.steering.step
-            _, differences = engine.call("GET", "/netwright/check")
-            faults = [f"a check tells {differences}"] if differences else []
+            faults = self._after_failed_life(mark) if mode == FAIL else self._checked()
             faults += [
                 f"{key} is {now}, was {before.get(key)}" for key, now in view(engine).items() if now != before[key]
             ]
@@ -370,7 +461,6 @@ class Trial:
             outcome.faults += [f"{name}, point {point}, {step}: {fault}" for fault in faults]
         self._come_back(flags)
         self.clean()
-        return outcome
 
     def _live(self, life: Life, mode: int, point: int) -> bool:
         """End the engine and start it, disturbed at one point; tell whether it came to that."""
@@ -395,12 +485,20 @@ class Trial:
             if mode == KILL and engine.steering.get()[2] >= point:
                 engine.died(10)
         reached = engine.steering.get()[2] >= point
-        engine.steering.set(OFF, 0)
+        engine.steering.rest()
         if engine.process is None or engine.process.poll() is not None:
             engine.start()
-        elif mode == FAIL:
-            must(engine, ("POST", "/netwright/repair", None))
         return reached
+
+    def _after_failed_life(self, mark: int) -> list[str]:
+        """Return what is wrong where a step of a start or an end has failed: it is said, and can be repaired."""
+        log, words = self._said(mark), self.engine.steering.words
+        faults = [f"the log has a traceback: {log}"] if "Traceback" in log else []
+        if words not in log:
+            faults.append(f"the log does not say {words!r}: {log}")
+        if self._checked():
+            must(self.engine, ("POST", "/netwright/repair", None))
+        return faults + [f"repaired, {fault}" for fault in self._checked()]
 
     def _start_again(self) -> None:
         """Start the containers that have ended with the engine: they have to be what they were, but for the process."""
@@ -421,24 +519,23 @@ class Trial:
 @contextlib.contextmanager
 def trial(folder: Path, *flags: str) -> Iterator[Trial]:
     """Yield a trial on a machine of its own."""
-    machine = Machine(folder)
-    engine = DoomedEngine(machine, folder, *flags)
-    try:
+    with contextlib.ExitStack() as held:
+        machine = held.enter_context(contextlib.closing(Machine(folder)))
+        place(machine)
+        held.callback(Plugin(machine.host, folder, PLUGIN).stop)
+        engine = held.enter_context(contextlib.closing(DoomedEngine(machine, folder, *flags)))
         engine.start()
         engine.docker("import", str(image(folder)), IMAGE)
         yield Trial(engine)
-    finally:
-        engine.steering.set(OFF, 0)
-        engine.close()
-        machine.close()
 
 
 def image(folder: Path) -> Path:
-    """Make a tar of a root filesystem with nothing but what sleeps."""
+    """Make a tar of a root filesystem with nothing but what sleeps, and what a new volume is filled with."""
     path = folder / "image.tar"
     with tarfile.open(path, "w") as tar:
         tar.add("/bin/busybox", "bin/busybox")
         tar.add("/bin/busybox", "bin/sleep")
+        tar.add(__file__, "data/seed")
     return path
 
 
@@ -448,31 +545,54 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
+def attempt(name: str, mode: int, points: Iterator[int], *flags: str) -> Outcome:
+    """Disturb one scenario or life on a machine of its own; an engine that does not come back is a fault, too."""
+    folder = Path(tempfile.mkdtemp(prefix="netwright-kill-"))
+    outcome = Outcome()
+    try:
+        with trial(folder, *flags) as one:
+            (one.run if name in SCENARIOS else one.run_life)(name, mode, points, outcome)
+    except (AssertionError, OSError) as error:
+        where = "".join(traceback.format_exception(error))
+        outcome.faults.append(f"{name}, point {outcome.points}, the engine cannot be gone on with: {where}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return outcome
+
+
+def _lives(same: str) -> list[str]:
+    """Return the lives of an engine with a backend: a switch to the same one is none."""
+    return [name for name, life in LIVES.items() if same not in life.flags]
+
+
+def _ruled(same: str) -> list[str]:
+    """Return what rules come and go with. An end that leaves everything running touches none of them."""
+    return [
+        *(name for name, one in SCENARIOS.items() if one.ruled),
+        *(name for name in _lives(same) if name != "engine stop"),
+    ]
+
+
 def main() -> int:
     """Try what is named on the command line; return 1 where anything went wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="only every Nth point")
     parser.add_argument("--fail", action="store_true", help="let steps fail instead of killing the engine")
     parser.add_argument("--backend", default="nftables", choices=("nftables", "iptables"))
-    parser.add_argument("scenarios", nargs="*", default=[*SCENARIOS, *LIVES])
+    parser.add_argument("scenarios", nargs="*", help="all by default; with iptables, all in which rules come or go")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="netwright-kill-"))
+    same = f"--firewall-backend={options.backend}"
+    default = _ruled(same) if options.backend != "nftables" else [*SCENARIOS, *_lives(same)]
+    names = options.scenarios or default
     points, faults = 0, []
-    try:
-        with trial(folder, f"--firewall-backend={options.backend}") as one:
-            for name in options.scenarios:
-                begin = time.monotonic()
-                steps = iter(range(1, 10_000, options.every))
-                run = one.run if name in SCENARIOS else one.run_life
-                outcome = run(name, FAIL if options.fail else KILL, steps)
-                points += outcome.points
-                faults += outcome.faults
-                took = time.monotonic() - begin
-                tell(f"{name:30} {outcome.points:4} points, {len(outcome.faults)} faults, {took:.0f} s")
-                for fault in outcome.faults:
-                    tell(f"    {fault}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    for name in names:
+        begin = time.monotonic()
+        outcome = attempt(name, FAIL if options.fail else KILL, iter(range(1, 10_000, options.every)), same)
+        points += outcome.points
+        faults += outcome.faults
+        tell(f"{name:30} {outcome.points:4} points, {len(outcome.faults)} faults, {time.monotonic() - begin:.0f} s")
+        for fault in outcome.faults:
+            tell(f"    {fault}")
     tell(f"{points} points, {len(faults)} faults")
     return 1 if faults else 0
 

@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from docker import DockerClient
 
@@ -122,6 +123,30 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+class Process(Protocol):
+    """A process that was started."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    @property
+    def returncode(self) -> int | None:
+        """How it has ended, as far as was looked."""
+
+    def poll(self) -> int | None:
+        """Look whether it has ended, and how."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end. Raises subprocess.TimeoutExpired."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal."""
+
+    def kill(self) -> None:
+        """Kill it."""
+
+
 class Engine:
     """The daemon under test."""
 
@@ -133,7 +158,7 @@ class Engine:
         self.data_root = folder / "data"
         self.exec_root = folder / "exec"
         self.log = folder / "log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         if not (folder / "daemon.json").exists():
             (folder / "daemon.json").write_text("{}")
 
@@ -151,12 +176,16 @@ class Engine:
             *self.flags,
         ]
 
-    def start(self) -> None:
-        """Start the daemon and wait until it answers."""
+    def launched(self) -> Process:
+        """Let the daemon run."""
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 self.machine.host.enter(*self.command()), stdout=output, stderr=output, start_new_session=True
             )
+
+    def start(self) -> None:
+        """Start the daemon and wait until it answers."""
+        self.process = self.launched()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if self.process.poll() is not None:

@@ -1,75 +1,20 @@
 """Networks whose addresses a plugin manages: Docker's IPAM plugin protocol, with a real plugin and the docker CLI."""
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine import ROOT, Engine, Namespaces
+from machine import Engine
+from plugin_process import Plugin, place
 
 IMAGE = "busybox:latest"
-PLUGINS = "/run/docker/plugins"
-
-Call = tuple[str, dict[str, object]]
-
-
-class Plugin:
-    """A plugin process on a machine; `calls` is what it was asked."""
-
-    def __init__(self, host: Namespaces, folder: Path, name: str = "acme", **settings: str) -> None:
-        self._host = host
-        self._log = folder / f"{name}.log"
-        python = shutil.which("python3") or "python3"
-        words = [f"{key}={value}" for key, value in settings.items()]
-        self._argv = [
-            python,
-            str(ROOT / "tests/fakes/ipam_plugin.py"),
-            f"{PLUGINS}/{name}.sock",
-            str(self._log),
-            *words,
-        ]
-        self.start()
-
-    def start(self) -> None:
-        """Start the plugin, again perhaps, and wait until it listens."""
-        self._process = subprocess.Popen(
-            self._host.enter(*self._argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
-
-    def stop(self) -> None:
-        """End the plugin; its socket stays, and nobody listens there. Content when repeated."""
-        for stream in (self._process.stdin, self._process.stdout):
-            assert stream is not None
-            stream.close()
-        self._process.wait(10)
-
-    @property
-    def calls(self) -> list[Call]:
-        """What the plugin was asked so far."""
-        return [
-            (method.partition(".")[2], request)
-            for method, request in map(json.loads, self._log.read_text().splitlines())
-        ]
-
-    def asked(self, *methods: str) -> list[Call]:
-        """Return what the plugin was asked of some methods."""
-        return [call for call in self.calls if call[0] in methods]
-
-
-def place(engine: Engine) -> None:
-    """Give the machine a /run of its own, where plugins are looked for."""
-    engine.machine.host.run("mount", "-t", "tmpfs", "tmpfs", "/run")
-    engine.machine.host.run("mkdir", "-p", PLUGINS)
 
 
 @pytest.fixture
 def plugins(engine: Engine, tmp_path: Path) -> Iterator[Path]:
     """Let plugins run on the engine's machine, with this folder for what they write down."""
-    place(engine)
+    place(engine.machine)
     yield tmp_path
     engine.remove_everything()
     engine.machine.host.run("umount", "-l", "/run")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from doomed_daemon import FAIL, KILL
-from kill_points import Trial, trial
+from kill_points import Outcome, Trial, trial
 
 
 @pytest.fixture(scope="module")
@@ -22,21 +22,41 @@ def doomed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
         pytest.param("container remove by force", KILL, (11,), id="kill in container remove"),
         pytest.param("connect", KILL, (8,), id="kill in connect"),
         pytest.param("publish", KILL, (4,), id="kill in publish"),
-        pytest.param("container start", FAIL, (6, 10), id="failure in container start"),
-        pytest.param("container stop", FAIL, (1, 2), id="failure in container stop"),
+        pytest.param("network create", FAIL, (6,), id="failure in network create"),
+        pytest.param("network create by plugin", FAIL, (4, 5), id="failure of a plugin"),
+        pytest.param("network remove", FAIL, (2,), id="failure in network remove"),
+        pytest.param("container create", FAIL, (5,), id="failure in container create"),
+        pytest.param("container start", FAIL, (6, 10, 24, 33), id="failure in container start"),
+        pytest.param("container stop", FAIL, (2, 14), id="failure in container stop"),
+        pytest.param("container remove", FAIL, (7,), id="failure in container remove"),
+        pytest.param("container end with --rm", FAIL, (24,), id="failure in a removal that nobody asked for"),
+        pytest.param("connect", FAIL, (4, 10), id="failure in connect"),
+        pytest.param("disconnect", FAIL, (3,), id="failure in disconnect"),
+        pytest.param("publish", FAIL, (8,), id="failure in publish"),
+        pytest.param("unpublish", FAIL, (5,), id="failure in unpublish"),
     ],
 )
 def test_what_was_disturbed_is_whole_or_gone_and_leaves_nothing(
     doomed: Trial, scenario: str, mode: int, points: tuple[int, ...]
 ) -> None:
-    outcome = doomed.run(scenario, mode, iter(points))
+    outcome = Outcome()
+    doomed.run(scenario, mode, iter(points), outcome)
 
     assert outcome.faults == []
     assert outcome.points == len(points)
 
 
-def test_a_start_that_is_killed_is_finished_by_the_next(doomed: Trial) -> None:
-    outcome = doomed.run_life("engine start", KILL, iter((20,)))
+@pytest.mark.parametrize(
+    ("life", "mode", "point"),
+    [
+        pytest.param("engine start", KILL, 20, id="kill in a start"),
+        pytest.param("engine start", FAIL, 30, id="failure in a start"),
+        pytest.param("engine stop", FAIL, 12, id="failure in an end"),
+    ],
+)
+def test_a_life_that_was_disturbed_is_put_right_by_the_next(doomed: Trial, life: str, mode: int, point: int) -> None:
+    outcome = Outcome()
+    doomed.run_life(life, mode, iter((point,)), outcome)
 
     assert outcome.faults == []
     assert outcome.points == 1
