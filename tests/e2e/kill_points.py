@@ -348,7 +348,7 @@ class Trial:
         answer = connection.getresponse()
 
         def removed() -> None:
-            status, shown = self.engine.call("GET", "/containers/web/json")
+            status, shown = ask(self.engine, ("GET", "/containers/web/json", None))
             if status != 200 or not isinstance(shown, dict) or shown["State"]["Status"] != "running":
                 with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
                     answer.read()

@@ -130,6 +130,19 @@ async def test_what_wanted_to_be_removed_at_its_end_and_could_not_be_goes_at_the
 
 
 @inside
+async def test_what_the_runtime_could_not_forget_does_not_keep_a_container_from_starting_again(engine: Engine) -> None:
+    row = await engine.create("sleep", "100")
+    await engine.services.containers.start(row.id)
+    runtime = engine.services.containers._lives._starting.runtime
+    program, runtime.program = runtime.program, "/bin/false"
+    await engine.services.containers.stop(row.id, seconds=0)
+    runtime.program = program
+    assert row.id in runtime.known()
+    await engine.services.containers.start(row.id)
+    assert engine.services.containers.get(row.id).state.status is Status.RUNNING
+
+
+@inside
 async def test_a_prune_removes_what_an_earlier_removal_has_left_without_files(engine: Engine) -> None:
     row = await engine.create("true")
     shutil.rmtree(engine.directory / "data" / "containers" / row.id)

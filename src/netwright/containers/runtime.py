@@ -123,6 +123,9 @@ class Runtime:
     async def create(self, identity: Id, config: bytes, terminal: Terminal) -> Running:
         """Make a container up to the point where only its program is missing. Raises StartFailed, OperationFailed."""
         bundle = self._layout.bundle(identity)
+        if (self._layout.runtime_root / identity).exists():
+            # What it kept of an earlier life could not be deleted then; it would refuse a second one of the name.
+            await self.discard(identity)
         await on_disk(_prepare, bundle, bundle.config, config)
         log = self._layout.log(identity)
         pipes = _pipes()

@@ -20,6 +20,7 @@ from netwright.controller.host_names import HostNames
 from netwright.controller.ipam_plugins import IpamPlugins
 from netwright.controller.lan import Lan
 from netwright.controller.leases import Leases
+from netwright.controller.leftovers import Leftovers
 from netwright.controller.link_dns import LinkDns
 from netwright.controller.name_questions import NameQuestions
 from netwright.controller.names import NameRules
@@ -142,6 +143,7 @@ class NetworkEngine:
         self._reservations = Reservations(self._addressing, self._drivers)
         means = Means(self._drivers, relays, self._name_rules)
         self.firewall = Firewall(settings.backend(settings.firewall), self._state, self._drivers, host)
+        leftovers = Leftovers(self.firewall)
         events, names = NetworkEvents(bus, settings.identity), OptionNames(lenient=settings.lenient_options)
         links = OwnLinks(self._state, self._drivers)
         neighbours = Neighbours(links, self._drivers, host, self._answer)
@@ -158,6 +160,7 @@ class NetworkEngine:
                 drivers=self._drivers,
                 addressing=self._addressing,
                 firewall=self.firewall,
+                leftovers=leftovers,
                 events=events,
                 announcing=self._announcing,
                 links=links,
@@ -177,6 +180,7 @@ class NetworkEngine:
             means=means,
             reservations=self._reservations,
             firewall=self.firewall,
+            leftovers=leftovers,
             publishing=self._publishing,
             events=events,
             names=names,
@@ -192,6 +196,7 @@ class NetworkEngine:
         self._lan = Lan(links, host, self.firewall, group=settings.group)
         self.condition = Condition()
         self._restoration = Restoration(self._collaborators, self.sandboxes, self.condition, group=settings.group)
+        leftovers.sweep = self._restoration.sweep
         self.healing = Healing(
             HealingCollaborators(
                 state=self._state,

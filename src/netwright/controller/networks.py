@@ -20,6 +20,7 @@ from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.foreign_routes import ForeignRoutes
 from netwright.controller.host_names import HostNames
+from netwright.controller.leftovers import Leftovers
 from netwright.controller.link_dns import LinkDns
 from netwright.controller.overlaps import Overlaps
 from netwright.controller.own_links import OwnLinks
@@ -49,6 +50,7 @@ class NetworkCollaborators:
     drivers: Mapping[str, Driver]
     addressing: Addressing
     firewall: Firewall
+    leftovers: Leftovers
     events: NetworkEvents
     announcing: Announcing
     links: OwnLinks
@@ -385,8 +387,7 @@ class Networks:
             self._with.firewall.later(idle)
         self._with.events.destroyed(network)
         if failures:
-            # What is left of the rules would go on working: they are made anew from the rows.
-            failures = [*failures, *await self._with.firewall.mend()]
+            failures = [*failures, *await self._with.leftovers.clear()]
             raise TeardownFailed(f"network {network.name} is gone, but not everything of it", failures)
         return network
 

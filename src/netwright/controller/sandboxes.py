@@ -28,6 +28,7 @@ from netwright.controller.api import Attachment, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.host_names import HostNames
+from netwright.controller.leftovers import Leftovers
 from netwright.controller.locks import KeyedLocks
 from netwright.controller.names import NameChange
 from netwright.controller.neighbours import Neighbours
@@ -65,6 +66,7 @@ class Collaborators:
     means: Means
     reservations: Reservations
     firewall: Firewall
+    leftovers: Leftovers
     publishing: Publishing
     events: NetworkEvents
     names: OptionNames
@@ -292,8 +294,7 @@ class Sandboxes:
         for item in attachments:
             self._with.events.disconnected(item)
         if failures:
-            # What is left of the rules would go on working: they are made anew from the rows.
-            failures = [*failures, *await self._with.firewall.mend()]
+            failures = [*failures, *await self._with.leftovers.clear()]
             raise TeardownFailed(f"the network of {row.name} was not taken down cleanly", failures)
 
     async def delete(self, sandbox: Id) -> None:

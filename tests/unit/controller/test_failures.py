@@ -44,7 +44,7 @@ async def test_a_change_that_fails_at_any_step_leaves_everything_as_before(chang
 
 
 @pytest.mark.parametrize("change", REMOVED)
-async def test_a_removal_that_fails_at_a_step_is_over_all_the_same_and_what_is_left_goes_at_the_next_start(
+async def test_a_removal_that_fails_at_a_step_is_over_all_the_same_and_what_is_left_goes_at_once(
     change: Change,
 ) -> None:
     origin = await change.world()
@@ -55,6 +55,8 @@ async def test_a_removal_that_fails_at_a_step_is_over_all_the_same_and_what_is_l
         else:
             assert isinstance(failure, TeardownFailed)
             assert len(failure.failures) == 1
+            world.machine.settle()
+            assert list(await world.engine.diagnosis.check()) == []
             await assert_over(change, origin, world)
 
 
