@@ -4,7 +4,9 @@
 
 After each kill a new start must bring rows and machine to agree; what was answered as done is done, what was not is
 whole or gone, object by object; a bystander runs on; and once the objects are removed, nothing at all is left of them:
-links, addresses, routes, namespaces, mounts, cgroups, rules, sockets, processes, files. The exit code tells.
+links, addresses, routes, namespaces, mounts, cgroups, rules, sockets, processes, files. After each failure the answer
+has to say what failed, what was asked must not have happened by half, and the same request once more must succeed. The
+exit code tells.
 """
 
 import argparse

@@ -416,8 +416,12 @@ class Sandboxes:
     async def _let_go(self, row: Sandbox, ports: Sequence[Op]) -> None:
         """Release the ports of the host that a change has given up: it stands, whatever comes of this."""
         if ports:
-            for failure in await to_the_end(carry_out_all(self._with.host, ports)):
-                log.error("%s still holds a port that it gave up: %s", row.name, failure)
+            await to_the_end(self._release(row, ports))
+
+    async def _release(self, row: Sandbox, ports: Sequence[Op]) -> None:
+        failures = await carry_out_all(self._with.host, ports)
+        for failure in [*failures, *(await self._with.leftovers.clear() if failures else ())]:
+            log.error("%s may still hold a port that it gave up: %s", row.name, failure)
 
     async def _reshape(self, row: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment]) -> Change:
         """Step from one shape to another: rows, and the machine where the stack is open."""

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from tests.unit.controller.changes import BUILT, REMOVED, Change
-from tests.unit.controller.world import SETTINGS, World, differences
+from tests.unit.controller.changes import BUILT, PORTS, REMOVED, Change
+from tests.unit.controller.world import SETTINGS, World, differences, named
 
 from netwright.errors import NetwrightError, TeardownFailed
-from netwright.host.ops import IptablesTransaction, Op
+from netwright.host.ops import IptablesTransaction, Op, ReleasePort
 from netwright.host.queries import Query
 
 
@@ -114,6 +114,20 @@ async def test_a_removal_of_which_everything_fails_names_every_failure(change: C
         await change.act(world.engine)
     assert all(any(str(op) in str(failure) for failure in caught.value.failures) for op in ops)
     await assert_over(change, origin, world)
+
+
+async def test_a_port_that_could_not_be_released_at_once_is_free_all_the_same() -> None:
+    published = PORTS[0]
+    unpublish = Change(lambda engine: engine.sandboxes.unpublish(named(engine, "web").id, [published]), is_open=True)
+    origin = await unpublish.world()
+    for number, step in enumerate(await steps_of(unpublish, origin), 1):
+        if isinstance(step, ReleasePort):
+            world = origin.copy()
+            await world.live()
+            world.steps.fail_at = world.steps.count + number
+            await unpublish.act(world.engine)
+            assert list(await world.engine.diagnosis.check()) == []
+            await world.engine.sandboxes.publish(named(world.engine, "web").id, [published])
 
 
 async def assert_over(change: Change, origin: World, world: World) -> None:
