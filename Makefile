@@ -14,7 +14,7 @@ help:
 	@echo "sudo make test       install what is needed and pass every check and test, as CI does"
 	@echo "     make check      lint and the tests that need no kernel: seconds, for between two edits"
 	@echo "sudo make bench      measure everything that has a target, side by side with Docker's daemon and others"
-	@echo "sudo make faults     kill the engine at every step of everything it does, and let every step fail: two hours"
+	@echo "sudo make faults     kill the engine at every step of everything it does, and let every step fail: an hour"
 	@echo "     make docs       write the pages that are made from code"
 	@echo "     make lock       renew the locked lists of Python packages (needs uv)"
 
