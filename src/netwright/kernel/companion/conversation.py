@@ -3,12 +3,13 @@
 import contextlib
 import errno
 import os
+import select
 import socket
 import struct
 from collections.abc import Callable, Sequence
 
 from netwright.kernel.companion import packets
-from netwright.kernel.companion.loop import Loop
+from netwright.kernel.companion.loop import READABLE, Loop
 
 Answer = tuple[str, Sequence[int]]
 """What is said, and the descriptors that ride along; they stay open here."""
@@ -30,6 +31,9 @@ class Conversation:
         self._version = version
         self._handle = handle
         self._engine: socket.socket | None = engine
+        self._word = select.epoll()
+        """Tells in a system call, without an exception, whether the engine has said something."""
+        self._word.register(engine, READABLE)
         listener.setblocking(False)
         engine.setblocking(False)
         loop.watch(listener, self._accept)
@@ -42,7 +46,7 @@ class Conversation:
 
     def catch_up(self) -> None:
         """Do what the engine has asked so far, ahead of the loop: whoever asks from now on is answered by that."""
-        while self._engine is not None and _has_more(self._engine):
+        while self._engine is not None and self._word.poll(0):
             self._serve(self._engine)
 
     def _accept(self, _: int) -> None:
@@ -86,6 +90,7 @@ class Conversation:
     def _hang_up(self, client: socket.socket) -> None:
         self._loop.close(client)
         if client is self._engine:
+            self._word.unregister(client)
             self._engine = None
 
     def _answer(self, client: socket.socket, text: str, descriptors: list[int]) -> Answer:
@@ -104,16 +109,7 @@ class Conversation:
             with contextlib.suppress(OSError):
                 packets.send(before, packets.SUPERSEDED)
             self._hang_up(before)
-        self._engine = client
+        if client is not self._engine:
+            self._word.register(client, READABLE)
+            self._engine = client
         return f"ok {self._version} {os.getpid()}", ()
-
-
-_MSG_PEEK = int(socket.MSG_PEEK)
-
-
-def _has_more(client: socket.socket) -> bool:
-    """Tell whether a packet waits."""
-    try:
-        return bool(client.recv(1, _MSG_PEEK))
-    except OSError:
-        return False
