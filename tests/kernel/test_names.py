@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,20 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from tests.kernel.firewall_lab import namespace
-from tests.kernel.names_lab import PATIENCE, SEES, Sandbox, member, server, told
+from tests.kernel.names_lab import (
+    PATIENCE,
+    SEES,
+    Sandbox,
+    await_end,
+    exec_root,
+    member,
+    publish,
+    resolver_pid,
+    server,
+    told,
+)
 
-from netwright.dns.zone import Joined, Member, View
+from netwright.dns.zone import Joined, View
 from netwright.host import ops
 from netwright.kernel import names as names_module
 from netwright.kernel import redirect
@@ -49,20 +59,8 @@ FIRST, SECOND = "127.0.0.2", "127.0.0.3"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    """Give an exec-root in a namespace whose loopback is up; no resolver may be left of it."""
-    with namespace():
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        yield tmp_path
-        last = ResolverClient.find(tmp_path)
-        if last is not None:
-            pidfd = os.pidfd_open(last.pid)
-            last.retire()
-            last.close()
-            await_end(pidfd)
-
-
-def publish(names: Names, members: Sequence[Member]) -> None:
-    names.change([ops.PublishNames(member=one) for one in members])
+    with exec_root(tmp_path) as root:
+        yield root
 
 
 @pytest.fixture
@@ -84,18 +82,6 @@ def box(sandbox: Sandbox, names: Names) -> Sandbox:
     sandbox.serve(names)
     publish(names, [member("web", "web")])
     return sandbox
-
-
-def await_end(pidfd: int) -> None:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    assert poll.poll(PATIENCE * 1000), "the process has not ended"
-    os.close(pidfd)
-
-
-def resolver_pid(names: Names) -> int:
-    assert names._client is not None
-    return names._client.pid
 
 
 def sockets_of(sandbox: Sandbox, names: Names) -> list[int]:
