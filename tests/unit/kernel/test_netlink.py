@@ -84,7 +84,9 @@ def test_a_bridge_is_asked_for_as_pyroute2_reads_it() -> None:
         "IFLA_MTU": 1400,
         "IFLA_GROUP": 0x4E570001,
     }
-    assert found.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_KIND") == "bridge"
+    information = found.get_attr("IFLA_LINKINFO")
+    assert information.get_attr("IFLA_INFO_KIND") == "bridge"
+    assert information.get_attr("IFLA_INFO_DATA").get_attr("IFLA_BR_MCAST_SNOOPING") == 0
 
 
 def test_a_pair_is_asked_for_in_one_message_with_both_ends_in_it() -> None:

@@ -31,6 +31,7 @@ IFLA_LINKINFO, IFLA_GROUP, IFLA_NET_NS_FD, IFLA_LINK_NETNSID = 18, 27, 28, 37
 IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES = 31, 32
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 IFLA_BRPORT_MODE = 4
+IFLA_BR_MCAST_SNOOPING = 23
 IFLA_AF_SPEC, IFLA_INET6_ADDR_GEN_MODE = 26, 8
 VETH_INFO_PEER = 1
 ADDR_GEN_MODE_NONE = 1
@@ -68,14 +69,19 @@ def link_header(*, family: int = socket.AF_UNSPEC, index: int = 0, flags: int = 
 
 
 def add_bridge(name: str, mac: Mac, mtu: int, group: int) -> bytearray:
-    """Make a bridge, down."""
+    """Make a bridge, down, that keeps no account of multicast groups.
+
+    Such an account (multicast snooping) is of use only where somebody asks for groups, and is passed over by the kernel
+    else; but with every port that comes or goes it winds up the timers of all ports.
+    """
+    quiet = nested(IFLA_INFO_DATA, octet(IFLA_BR_MCAST_SNOOPING, 0))
     body = (
         link_header()
         + text(IFLA_IFNAME, name)
         + attribute(IFLA_ADDRESS, mac.octets)
         + number(IFLA_MTU, mtu)
         + number(IFLA_GROUP, group)
-        + nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, "bridge"))
+        + nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, "bridge"), quiet)
     )
     return message(RTM_NEWLINK, _NEW, body)
 
