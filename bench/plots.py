@@ -124,7 +124,7 @@ def _curves(
         stroke_style={"width": 2.5},
         range=(0, highest * 1.1),
         x_value_formatter=lambda value: f"{value:,.0f}",
-        value_formatter=lambda value: f"{value:.3g}",
+        value_formatter=lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}",
     )
     for what, line in lines:
         chart.add(what, list(line))
