@@ -6,6 +6,7 @@ that the loop has handed to a thread of ours needs neither.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,6 +23,14 @@ def hand_over_failure(future: "asyncio.Future[T]", error: BaseException) -> None
     """Give the event loop's future the failure that a thread has come to, in the same way."""
     with contextlib.suppress(RuntimeError):
         future.get_loop().call_soon_threadsafe(_fail, future, error)
+
+
+def carry_out(future: "asyncio.Future[T]", work: Callable[[], T]) -> None:
+    """Do work in a thread, and give the event loop's future what comes of it, whatever that is."""
+    try:
+        hand_over(future, work())
+    except BaseException as error:
+        hand_over_failure(future, error)
 
 
 def _settle(future: "asyncio.Future[T]", result: T) -> None:

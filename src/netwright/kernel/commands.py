@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from netwright.errors import OperationFailed
-from netwright.host.handover import hand_over, hand_over_failure
+from netwright.host.handover import carry_out
 from netwright.host.uncancelled import outlasted
 from netwright.kernel.nft import numbered
 
@@ -142,17 +142,10 @@ async def run_async(
     running = _Running()
     act = partial(_run, argv, running, stdin=stdin, timeout=timeout, env=env, cwd=cwd, pass_fds=pass_fds)
     result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-    threading.Thread(target=_wait_for, args=(result, act), name=f"waits for {argv[0]}", daemon=True).start()
+    threading.Thread(target=carry_out, args=(result, act), name=f"waits for {argv[0]}", daemon=True).start()
     try:
         return await asyncio.shield(result)
     except asyncio.CancelledError:
         running.end()
         await outlasted(result)
         raise
-
-
-def _wait_for(result: "asyncio.Future[Result]", act: Callable[[], Result]) -> None:
-    try:
-        hand_over(result, act())
-    except BaseException as error:
-        hand_over_failure(result, error)

@@ -10,12 +10,13 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar, cast
 
 from netwright.errors import OperationFailed
 from netwright.host import ops, queries
-from netwright.host.handover import hand_over, hand_over_failure
+from netwright.host.handover import carry_out
 from netwright.kernel import conntrack, iptables, links, mounts, neighbours, netns, sysctl
 from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
@@ -69,7 +70,7 @@ class LinuxHost:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if batch:
             pool = self._slow if any(isinstance(op, _SLOW) for op in batch) else self._pool
-            pool.submit(self._run_for, done, tuple(batch))
+            pool.submit(carry_out, done, partial(self._run, tuple(batch)))
         else:
             done.set_result(None)
         return done
@@ -87,14 +88,6 @@ class LinuxHost:
             worker.close()
         self._ports.leave()
         self._names.leave()
-
-    def _run_for(self, done: "asyncio.Future[None]", batch: tuple[ops.Op, ...]) -> None:
-        try:
-            self._run(batch)
-        except BaseException as error:
-            hand_over_failure(done, error)
-        else:
-            hand_over(done, None)
 
     def _run(self, batch: tuple[ops.Op, ...]) -> None:
         work = self._begin()
