@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import select
 import socket
 import subprocess
 import threading
@@ -11,46 +10,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from tests.kernel.firewall_lab import namespace
+from tests.kernel.companion_lab import PATIENCE
 
 from netwright.dns.zone import Joined, Member, View
 from netwright.host import ops
 from netwright.kernel import netns
 from netwright.kernel.names import Names
-from netwright.kernel.resolver.client import ResolverClient
 
 dns_message = pytest.importorskip("dns.message")
 
 T = TypeVar("T")
 
-PATIENCE = 10.0
 RESOLVER = ("127.0.0.11", 53)
 SEES = View(networks=(Joined(id="net", name="one"),), egress=False)
 
 
 def member(endpoint: str, *names: str, addresses: tuple[str, ...] = ("10.0.0.1",)) -> Member:
     return Member(network="net", endpoint=endpoint, names=names, addresses=tuple(map(socket.inet_aton, addresses)))
-
-
-@contextlib.contextmanager
-def exec_root(path: Path) -> Iterator[Path]:
-    """Give an exec-root in a namespace whose loopback is up; no resolver may be left of it."""
-    with namespace():
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        yield path
-        last = ResolverClient.find(path)
-        if last is not None:
-            pidfd = os.pidfd_open(last.pid)
-            last.retire()
-            last.close()
-            await_end(pidfd)
-
-
-def await_end(pidfd: int) -> None:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    assert poll.poll(PATIENCE * 1000), "the process has not ended"
-    os.close(pidfd)
 
 
 def publish(names: Names, members: Sequence[Member]) -> None:

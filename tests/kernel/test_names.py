@@ -17,12 +17,10 @@ from typing import Any
 
 import pytest
 from msgspec import structs
+from tests.kernel.companion_lab import PATIENCE, await_end, exec_root
 from tests.kernel.names_lab import (
-    PATIENCE,
     SEES,
     Sandbox,
-    await_end,
-    exec_root,
     member,
     publish,
     resolver_pid,
@@ -59,7 +57,7 @@ FIRST, SECOND = "127.0.0.2", "127.0.0.3"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    with exec_root(tmp_path) as root:
+    with exec_root(tmp_path, ResolverClient) as root:
         yield root
 
 

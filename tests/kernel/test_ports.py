@@ -2,7 +2,6 @@
 
 import errno
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -13,7 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from tests.kernel.firewall_lab import namespace
+from tests.kernel.companion_lab import PATIENCE, await_end, exec_root
 from tests.kernel.held_ports import at
 
 from netwright.errors import OperationFailed
@@ -28,7 +27,6 @@ pytestmark = pytest.mark.kernel
 TCP, UDP, SCTP = Protocol.TCP, Protocol.UDP, Protocol.SCTP
 ANY4, ANY6 = ip_address("0.0.0.0"), ip_address("::")
 LOOPBACK4, LOOPBACK6 = ip_address("127.0.0.1"), ip_address("::1")
-PATIENCE = 10.0
 
 PLACES = [
     pytest.param(protocol, address, id=f"{protocol}-{address}")
@@ -39,29 +37,14 @@ PLACES = [
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    """Give an exec-root in a namespace whose loopback is up; no keeper may be left of it."""
-    with namespace():
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        yield tmp_path
-        last = KeeperClient.find(tmp_path)
-        if last is not None:
-            pidfd = os.pidfd_open(last.pid)
-            last.retire()
-            last.close()
-            await_end(pidfd)
+    with exec_root(tmp_path, KeeperClient) as root:
+        yield root
 
 
 @pytest.fixture
 def ports(root: Path) -> Iterator[Ports]:
     with Ports(str(root)) as ports:
         yield ports
-
-
-def await_end(pidfd: int) -> None:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    assert poll.poll(PATIENCE * 1000), "the process has not ended"
-    os.close(pidfd)
 
 
 def keeper_pid(ports: Ports) -> int:

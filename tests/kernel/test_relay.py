@@ -11,8 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from tests.kernel.companion_lab import PATIENCE
 from tests.kernel.held_ports import at
-from tests.kernel.test_ports import ANY4, ANY6, LOOPBACK4, LOOPBACK6, PATIENCE, keeper_pid, ports, root
+from tests.kernel.test_ports import ANY4, ANY6, LOOPBACK4, LOOPBACK6, keeper_pid, ports, root
 
 from netwright.kernel.keeper.datagrams import SENDERS
 from netwright.kernel.ports import Ports
