@@ -30,8 +30,8 @@ from tests.kernel.names_lab import (
 
 from netwright.dns.zone import Joined, View
 from netwright.host import ops
+from netwright.kernel import bpf, redirect
 from netwright.kernel import names as names_module
-from netwright.kernel import redirect
 from netwright.kernel.companion.loop import Loop
 from netwright.kernel.names import Names
 from netwright.kernel.resolver.client import ResolverClient
@@ -230,7 +230,7 @@ def test_what_the_containers_firewall_forbids_does_not_stop_the_others(box: Sand
 
 def test_a_kernel_without_sk_lookup_gets_rules(sandbox: Sandbox, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
-        raise redirect.Unsupported("no")
+        raise bpf.Unsupported("no")
 
     monkeypatch.setattr(redirect, "attach", refuse)
     sandbox.serve(names)

@@ -17,7 +17,7 @@ from netwright.dns.zone import Member, View, Zone
 from netwright.errors import OperationFailed
 from netwright.host import ops
 from netwright.host.queries import NameCounts
-from netwright.kernel import netns, redirect
+from netwright.kernel import bpf, netns, redirect
 from netwright.kernel.companion.tending import Tending
 from netwright.kernel.nft import Nft
 from netwright.kernel.resolver.client import ResolverClient, adding, removing, seeing
@@ -191,6 +191,7 @@ class Names(Tending[ResolverClient]):
             companion.listen(said)
         finally:
             os.close(said)
+        companion.share_board()
         return heard
 
 
@@ -299,7 +300,7 @@ def sockets(namespace: int, home: int) -> Iterator[list[int]]:
         given = [namespace, datagrams.fileno(), streams.fileno()]
         try:
             link = redirect.attach(namespace, datagrams, streams)
-        except redirect.Unsupported as lack:
+        except bpf.Unsupported as lack:
             log.debug("names are led to the resolver by rules: %s", lack)
             _translate(namespace, home, datagrams.getsockname()[1], streams.getsockname()[1])
         else:

@@ -1,5 +1,6 @@
 """The engine's end of the resolver."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from netwright.dns.explain import Explanation
 from netwright.dns.zone import Member, View
 from netwright.kernel.companion.client import Companion, Kind
 from netwright.kernel.resolver import packets
+from netwright.kernel.resolver.board import Board
 
 MEMBERS_AT_ONCE = NETWORKS_AT_ONCE = 100
 """How many endpoints or networks one packet carries."""
@@ -20,6 +22,7 @@ class ResolverClient(Companion):
 
     KIND = Kind("resolver", Path(__file__).with_name("__main__.py"), "names served")
     VERSION: ClassVar[int] = packets.VERSION
+    _board: Board | None = None
 
     def open(self, key: str, view: View, descriptors: Sequence[int]) -> None:
         """Have a sandbox served; copies of the descriptors go there."""
@@ -48,6 +51,8 @@ class ResolverClient(Companion):
     def change(self, requests: Sequence[str]) -> None:
         """Put requests of `adding`, `removing` and `seeing`: queries that come from now on are answered by them."""
         self._tell(requests)
+        if self._board is not None:
+            self._board.say()
 
     def begin(self) -> None:
         """Let what follows fill a new zone."""
@@ -72,6 +77,19 @@ class ResolverClient(Companion):
     def explain(self, key: str, name: str, kind: str) -> Explanation:
         """Return what a sandbox would be answered, and why."""
         return load_explanation(self._ask(f"explain {key}\n{name}\n{kind}")[1])
+
+    def share_board(self) -> None:
+        """Share the page that tells the kernel what still holds, where there is one."""
+        for descriptor in self._ask_for("board"):
+            self._board = Board(descriptor)
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Let go of the connection; nobody may be waiting."""
+        super().close()
+        if self._board is not None:
+            self._board.close()
+            self._board = None
 
     def listen(self, pipe: int) -> None:
         """Have what should be in the log written to a pipe."""

@@ -1,10 +1,7 @@
 """Asking upstream servers: without waiting for a silent one, and once for all who ask the same."""
 
-import ctypes
-import os
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from netwright.dns import upstream as policy
@@ -14,6 +11,7 @@ from netwright.dns.upstream import Health, Upstream
 from netwright.dns.wire import Query, Response
 from netwright.kernel.companion.loop import Loop
 from netwright.kernel.resolver.exchanges import LONGEST, Datagram, Exchange, Lines, Stream
+from netwright.kernel.resolver.inside import inside
 from netwright.kernel.resolver.station import Station
 from netwright.kernel.resolver.timers import Timer, Timers
 
@@ -21,8 +19,6 @@ PER_SANDBOX = 256
 """Queries of one sandbox that may be with upstream servers at once; more are refused, so that others get theirs."""
 FLIGHTS = 2048
 """Different queries under way at once, for all sandboxes."""
-
-_CLONE_NEWNET = 0x40000000
 
 
 class Caller(Protocol):
@@ -34,9 +30,6 @@ class Caller(Protocol):
 
     def answer(self, response: bytes) -> None:
         """Take the answer."""
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Forwarder:
@@ -87,19 +80,9 @@ class Forwarder:
         self.health.forget([scope])
         self.lines.leave(scope)
 
-    @contextmanager
-    def inside(self, namespace: int | None) -> Iterator[None]:
-        """Be in a namespace for the time of the block. Where it cannot be left the process ends, not to go on there."""
-        if namespace is None:
-            yield
-            return
-        if _libc.setns(namespace, _CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "entering a sandbox")
-        try:
-            yield
-        finally:
-            if _libc.setns(self._home, _CLONE_NEWNET):
-                os.abort()
+    def inside(self, namespace: int | None) -> AbstractContextManager[None]:
+        """Return a block in which we are in a namespace, or at home for None."""
+        return nullcontext() if namespace is None else inside(namespace, self._home)
 
 
 class Flight:

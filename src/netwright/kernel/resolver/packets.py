@@ -20,11 +20,13 @@ are lines of JSON (`dns.exchange`), on the lines after the first.
     counts FROM                      ok, then lines      for each sandbox its key and its figures (`station.Counts`)
     explain KEY, NAME, TYPE          ok, then JSON       what a sandbox would be answered, and why
     listen + descriptor              ok                  write to this pipe what should be in the engine's log, by lines
+    board                            ok + descriptor     the page on which engine, resolver and kernel see what holds
+                                                         (`board`); none where the kernel answers nothing by itself
 
 `list`, `get` and `retire` stay as they are in every version: with them an engine takes over from an older resolver.
 """
 
-VERSION = 3
+VERSION = 4
 """Rises with every change of what the resolver says or does, so that an engine replaces one that lacks it."""
 
 PAGE = 200

@@ -31,6 +31,9 @@ TICK = 10.0
 GARBAGE = 20_000
 """How many objects come, more than go, between two searches for such as keep each other alive."""
 
+SHARE = 0.0005
+"""Seconds for which one thread goes on where another could."""
+
 OK: Answer = ("ok", ())
 
 
@@ -42,7 +45,7 @@ class Resolver:
         self._timers = Timers()
         self._forwarder = Forwarder(self._loop, self._timers, home)
         self._service = Service(HostConfiguration(), self._forwarder)
-        self._datagrams = Datagrams(self._service.datagram, self._catch_up)
+        self._datagrams = Datagrams(self._service.datagram, self._service.shortcuts, self._catch_up)
         self._streams = Streams(self._loop, self._service, self._catch_up)
         self._ahead: dict[str, tuple[Joined, ...]] = {}
         self._complained = 0.0
@@ -61,6 +64,7 @@ class Resolver:
             "counts": self._counts,
             "explain": self._explain,
             "listen": self._listen,
+            "board": self._board,
         }
         self._conversation = Conversation(self._loop, listener, engine, packets.VERSION, self._handle)
 
@@ -77,6 +81,7 @@ class Resolver:
                 due = now + TICK
                 self._streams.tick(now)
                 self._forwarder.lines.tick(now)
+                self._service.tick()
 
     def _turn(self) -> None:
         """Handle what happens next. Nothing that comes in may end this process: a fault is said, and passed over."""
@@ -185,13 +190,13 @@ class Resolver:
         for station in list(self._service.stations.values()):
             self._loop.unwatch(station.datagrams)
             self._loop.unwatch(station.streams)
-        self._service.stations.clear()
+        self._service.retire()
         return OK
 
     def _counts(self, arguments: list[str], _: str, __: list[int]) -> Answer:
         (first,) = map(int, arguments)
         stations = islice(self._service.stations.items(), first, first + packets.PAGE)
-        return "\n".join(["ok", *(f"{key} {station.counts}" for key, station in stations)]), ()
+        return "\n".join(["ok", *(f"{key} {station.figures()}" for key, station in stations)]), ()
 
     def _explain(self, arguments: list[str], body: str, _: list[int]) -> Answer:
         (key,) = arguments
@@ -204,6 +209,10 @@ class Resolver:
         self._service.notices.lead_to(descriptors.pop())
         return OK
 
+    def _board(self, _: list[str], __: str, ___: list[int]) -> Answer:
+        page = self._service.shortcuts.share()
+        return "ok", () if page is None else (page,)
+
 
 def main() -> None:
     """Become nobody's child, then serve until there is nothing left to do."""
@@ -215,4 +224,6 @@ def main() -> None:
     # What is loaded stays, and of what comes nearly all goes by itself: searching for circles can wait for long.
     gc.freeze()
     gc.set_threshold(GARBAGE, 20, 50)
+    # A thread that reads the kernel's types (`shortcuts`) is not to keep queries waiting for long.
+    sys.setswitchinterval(SHARE)
     Resolver(socket.socket(fileno=0), socket.socket(fileno=1), hard, home).run()

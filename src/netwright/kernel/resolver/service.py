@@ -16,6 +16,7 @@ from netwright.kernel.resolver.batch import Late, Prepared, prepare
 from netwright.kernel.resolver.forward import Caller, Forwarder
 from netwright.kernel.resolver.host import HostConfiguration
 from netwright.kernel.resolver.notices import Notices
+from netwright.kernel.resolver.shortcuts import Shortcuts
 from netwright.kernel.resolver.station import Known, Station
 
 ORDERS_BYTES = 1 << 14
@@ -62,6 +63,7 @@ class Service:
         self._conf = host.conf
         self.notices = Notices()
         self.late = Late()
+        self.shortcuts = Shortcuts()
         self._clashes: dict[str, set[str]] = {}
 
     def open(self, station: Station) -> None:
@@ -74,6 +76,8 @@ class Service:
     def close(self, station: Station) -> None:
         """Serve it no more."""
         del self.stations[station.key]
+        if station.shortcut is not None:
+            self.shortcuts.close(station.shortcut)
         if self._outside is station:
             self._turn_outside(None)
         self._clashes.pop(station.key, None)
@@ -143,18 +147,31 @@ class Service:
             station.view = self.zone.views[key]
             for one in self.stations.values() if station.is_host else (station,):
                 one.forget()
+            self.shortcuts.forget()
 
     def _forget_on(self, network: str) -> None:
         """Forget what the sandboxes on a network were told."""
         for station in self.stations.values():
             if station.known and any(joined.id == network for joined in station.view.networks):
                 station.known.clear()
+        self.shortcuts.forget()
 
-    def _upstream(self, station: Station) -> Upstream:
-        """Return whom a sandbox may ask now."""
+    def retire(self) -> None:
+        """Serve nobody any more, in the kernel neither."""
+        for station in self.stations.values():
+            if station.shortcut is not None:
+                self.shortcuts.close(station.shortcut)
+        self.stations.clear()
+
+    def follow_host(self) -> None:
+        """See whether the host's servers are others than before."""
         self._host.follow()
         if self._host.generation != self._generation:
             self._follow_host()
+
+    def _upstream(self, station: Station) -> Upstream:
+        """Return whom a sandbox may ask now."""
+        self.follow_host()
         if station.upstream is None:
             station.upstream = of_view(station.view, station.key, self._conf)
         return station.upstream
@@ -171,6 +188,16 @@ class Service:
         self._forwarder.cache.clear()
         for station in self.stations.values():
             station.forget()
+        self.shortcuts.forget()
+
+    def tick(self) -> None:
+        """Do what is to be done now and then."""
+        self.follow_host()
+        for station in self.stations.values():
+            if station.shortcut is not None:
+                station.shortcut.look_again()
+        if complaint := self.shortcuts.complaint():
+            self.notices.say(complaint)
 
     def datagram(self, station: Station, packet: bytes, sender: bytes) -> Prepared | None:
         """Answer a query by UDP that is not known byte for byte (`datagrams.Slow`)."""

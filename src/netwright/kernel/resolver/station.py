@@ -11,6 +11,7 @@ from netwright.dns.upstream import Upstream
 from netwright.dns.wire import Query
 from netwright.dns.zone import View
 from netwright.kernel.resolver.batch import Prepared
+from netwright.kernel.resolver.shortcuts import MANY, SECONDS, Shortcut
 from netwright.model.listener import is_host
 
 _PORT = 53
@@ -65,6 +66,11 @@ class Station:
         """Whom it may ask; None until it is asked for, and again when the view or the host's servers change."""
         self.known: dict[bytes, Known] = {}
         self.counts = Counts()
+        self.shortcut: Shortcut | None = None
+        """What answers in the kernel, where it asks often."""
+        self.due = MANY
+        """How many queries there are to be until it is looked how long they took."""
+        self._looked = -SECONDS
         self.waiting = 0
         self.connections = 0
         self.closed = False
@@ -76,6 +82,18 @@ class Station:
         """Return the descriptors as they were given."""
         ends = [self.namespace, self.datagrams.fileno(), self.streams.fileno()]
         return ends if self.raw is None else [*ends, self.raw.fileno(), self._link]
+
+    def asks_often(self, now: float) -> bool:
+        """Tell whether many queries have come in a short time, since this was last asked."""
+        seconds, self._looked = now - self._looked, now
+        self.due = self.counts.queries + MANY
+        return seconds <= SECONDS
+
+    def figures(self) -> str:
+        """Return what has happened, with what the kernel has answered."""
+        if self.shortcut is not None:
+            self.counts.queries += self.shortcut.news()
+        return str(self.counts)
 
     def learn(self, tail: bytes, known: Known) -> None:
         """Note what is known of a query from now on, until the zone changes."""
