@@ -12,7 +12,6 @@ Putting one there and taking it away lets the kernel wait for all its processors
 import contextlib
 import os
 import threading
-from typing import NamedTuple
 
 from netwright.errors import OperationFailed
 from netwright.kernel import bpf
@@ -36,23 +35,16 @@ _UDP_FIELDS = 4
 """Bytes that lie before a prepared answer."""
 
 
-class Maps(NamedTuple):
-    """The maps of all programs, and the board as this process sees it."""
-
-    answers: int
-    page: int
-    board: Board
-
-
 class Shortcut:
     """The program in one sandbox."""
 
-    def __init__(self, maps: Maps, slot: int) -> None:
+    def __init__(self, answers: int, board: Board, slot: int) -> None:
         self.slot = slot
         self.link = -1
         self.closed = False
-        self._maps = maps
-        self._counted = maps.board.answered(slot)
+        self._answers = answers
+        self._board = board
+        self._counted = board.answered(slot)
         self._epoch: Epoch = (0, 0)
         self._kept: set[bytes] = set()
 
@@ -62,7 +54,7 @@ class Shortcut:
         `said` is the engine's half of the epoch from before its word was last heard: what it has said since is not in
         this answer. Content where query or answer are too long.
         """
-        epoch = (said, self._maps.board.epoch[1])
+        epoch = (said, self._board.epoch[1])
         if epoch != self._epoch:
             self._epoch = epoch
             self._kept.clear()
@@ -71,12 +63,12 @@ class Shortcut:
         kept = shortcut_program.value(epoch, bytes(answer.kept[_UDP_FIELDS:]))
         # Where the kernel has no room for it just now, it is answered by the sockets.
         with contextlib.suppress(OperationFailed):
-            bpf.put(self._maps.answers, shortcut_program.key(self.slot, tail), kept)
+            bpf.put(self._answers, shortcut_program.key(self.slot, tail), kept)
         self._kept.add(tail)
 
     def news(self) -> int:
         """Return how many queries the kernel has answered since this was last asked."""
-        before, self._counted = self._counted, self._maps.board.answered(self.slot)
+        before, self._counted = self._counted, self._board.answered(self.slot)
         return self._counted - before
 
     def look_again(self) -> None:
@@ -88,12 +80,14 @@ class Shortcuts:
     """The programs in all sandboxes."""
 
     def __init__(self) -> None:
-        self._maps: Maps | None = None
+        self._page = self._answers = -1
+        self._board: Board | None = None
         self._lock = threading.Lock()
         self._layout: Layout | None = None
+        self._reading = threading.Lock()
         self._free = list(range(SLOTS))
         self._failure = ""
-        self.possible = True
+        self._possible = True
         """Whether this kernel has not turned out to lack something yet."""
 
     def share(self) -> int | None:
@@ -101,38 +95,46 @@ class Shortcuts:
 
         There are no shortcuts before an engine has asked for it: it has to say what changes.
         """
-        if self._maps is None and self.possible:
+        if self._board is None and self._possible:
             try:
-                answers = bpf.create_map(bpf.MapType.LRU_HASH, shortcut_program.KEY, shortcut_program.VALUE, ANSWERS)
-                page = bpf.create_map(bpf.MapType.ARRAY, 4, shortcut_program.BOARD, 1, bpf.MAPPABLE)
-                self._maps = Maps(answers, page, Board(page))
+                self._page = bpf.create_map(bpf.MapType.ARRAY, 4, shortcut_program.BOARD, 1, bpf.MAPPABLE)
+                self._board = Board(self._page)
             except (OperationFailed, OSError):
-                self.possible = False
-        return None if self._maps is None else self._maps.page
+                self._possible = False
+        return None if self._board is None else self._page
 
     @property
     def said(self) -> int:
         """The engine's half of the epoch."""
-        return 0 if self._maps is None else self._maps.board.epoch[0]
+        return 0 if self._board is None else self._board.epoch[0]
 
     def open(self, namespace: int) -> Shortcut | None:
         """Begin to put a program into a sandbox; None where there can be none. The descriptor stays the caller's."""
-        if self._maps is None or not self.possible or not self._free:
+        if self._board is None or not self._can_answer() or not self._free:
             return None
-        shortcut = Shortcut(self._maps, self._free.pop())
+        shortcut = Shortcut(self._answers, self._board, self._free.pop())
         # Nothing holds that was told of whoever had this slot before.
         self.forget()
-        threading.Thread(
-            target=self._attach, args=(shortcut, self._maps, os.dup(namespace)), name="shortcut", daemon=True
-        ).start()
+        threading.Thread(target=self._attach, args=(shortcut, os.dup(namespace)), name="shortcut", daemon=True).start()
         return shortcut
 
-    def _attach(self, shortcut: Shortcut, maps: Maps, namespace: int) -> None:
+    def _can_answer(self) -> bool:
+        """Make the map of answers, which takes a millisecond and two megabytes, when the first sandbox needs it."""
+        if self._answers < 0 and self._possible:
+            try:
+                self._answers = bpf.create_map(
+                    bpf.MapType.LRU_HASH, shortcut_program.KEY, shortcut_program.VALUE, ANSWERS
+                )
+            except OperationFailed:
+                self._possible = False
+        return self._possible
+
+    def _attach(self, shortcut: Shortcut, namespace: int) -> None:
         link = -1
         try:
-            link = self._attached(shortcut, maps, namespace)
+            link = self._attached(shortcut, namespace)
         except bpf.Unsupported:
-            self.possible = False
+            self._possible = False
         except (OperationFailed, OSError) as error:
             self._failure = f"the kernel does not answer names by itself in a sandbox that asks often: {error}"
         finally:
@@ -144,11 +146,11 @@ class Shortcuts:
             shortcut.closed = True
         self._detach(shortcut.slot, link)
 
-    def _attached(self, shortcut: Shortcut, maps: Maps, namespace: int) -> int:
-        with self._lock:
+    def _attached(self, shortcut: Shortcut, namespace: int) -> int:
+        with self._reading:
             if self._layout is None:
                 self._layout = Layout.of(Types.of_kernel())
-        code = shortcut_program.program(shortcut.slot, maps.answers, maps.page, self._layout)
+        code = shortcut_program.program(shortcut.slot, self._answers, self._page, self._layout)
         program = bpf.load(bpf.ProgramType.SCHED_CLS, bpf.Attach.TCX_EGRESS, code)
         try:
             enter(namespace)
@@ -174,8 +176,8 @@ class Shortcuts:
 
     def forget(self) -> None:
         """Let nothing hold that the kernel was told."""
-        if self._maps is not None:
-            self._maps.board.hear()
+        if self._board is not None:
+            self._board.hear()
 
     def complaint(self) -> str:
         """Return once why a sandbox has no program, where that is not for want of the kernel's."""
