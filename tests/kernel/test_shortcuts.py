@@ -375,7 +375,7 @@ def test_a_kernel_without_such_programs_is_asked_once(monkeypatch: pytest.Monkey
         raise bpf.Unsupported("no")
 
     monkeypatch.setattr(bpf, "create_map", refuse)
-    none = shortcuts.Shortcuts()
+    none = shortcuts.Shortcuts(-1)
     assert none.share() is None
     assert none.share() is None
     assert none.open(0) is None

@@ -41,7 +41,7 @@ class Forwarder:
         self.cache = Cache()
         self.health = Health()
         self.lines = Lines(loop)
-        self._home = home
+        self.home = home
         self._flights: dict[Key, Flight] = {}
 
     @property
@@ -82,7 +82,7 @@ class Forwarder:
 
     def inside(self, namespace: int | None) -> AbstractContextManager[None]:
         """Return a block in which we are in a namespace, or at home for None."""
-        return nullcontext() if namespace is None else inside(namespace, self._home)
+        return nullcontext() if namespace is None else inside(namespace, self.home)
 
 
 class Flight:

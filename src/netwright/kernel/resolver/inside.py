@@ -10,16 +10,11 @@ _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def enter(namespace: int) -> None:
-    """Have this thread be in a namespace from now on. Raises OSError."""
-    if _libc.setns(namespace, _CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "entering a sandbox")
-
-
 @contextmanager
 def inside(namespace: int, home: int) -> Iterator[None]:
     """Be in a namespace for the time of the block. Where it cannot be left the process ends, not to go on there."""
-    enter(namespace)
+    if _libc.setns(namespace, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "entering a sandbox")
     try:
         yield
     finally:

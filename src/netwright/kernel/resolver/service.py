@@ -63,7 +63,7 @@ class Service:
         self._conf = host.conf
         self.notices = Notices()
         self.late = Late()
-        self.shortcuts = Shortcuts()
+        self.shortcuts = Shortcuts(forwarder.home)
         self._clashes: dict[str, set[str]] = {}
 
     def open(self, station: Station) -> None:

@@ -6,12 +6,16 @@ and without waking anybody. It knows nothing else: what is new, has several addr
 elsewhere or is asked by TCP goes to the sockets, and everything does so where the sandbox has a firewall or the kernel
 no such program. Programs hang on descriptors of this process and end with it, however it ends.
 
-Putting one there and taking it away lets the kernel wait for all its processors, so threads do that.
+Putting one there and taking it away lets the kernel wait for all its processors while nobody else may change a network
+device. So a thread does that, for one sandbox after the other.
 """
 
 import contextlib
 import os
 import threading
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
 
 from netwright.errors import OperationFailed
 from netwright.kernel import bpf
@@ -19,7 +23,7 @@ from netwright.kernel.btf import Types
 from netwright.kernel.resolver import shortcut_program
 from netwright.kernel.resolver.batch import Prepared
 from netwright.kernel.resolver.board import Board, Epoch
-from netwright.kernel.resolver.inside import enter
+from netwright.kernel.resolver.inside import inside
 from netwright.kernel.resolver.shortcut_program import LONGEST_ANSWER, LONGEST_QUERY, SLOTS, Layout
 
 MANY = 1000
@@ -79,13 +83,15 @@ class Shortcut:
 class Shortcuts:
     """The programs in all sandboxes."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: int) -> None:
+        self._home = home
         self._page = self._answers = -1
         self._board: Board | None = None
         self._lock = threading.Lock()
         self._layout: Layout | None = None
-        self._reading = threading.Lock()
         self._free = list(range(SLOTS))
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._worker: threading.Thread | None = None
         self._failure = ""
         self._possible = True
         """Whether this kernel has not turned out to lack something yet."""
@@ -115,8 +121,19 @@ class Shortcuts:
         shortcut = Shortcut(self._answers, self._board, self._free.pop())
         # Nothing holds that was told of whoever had this slot before.
         self.forget()
-        threading.Thread(target=self._attach, args=(shortcut, os.dup(namespace)), name="shortcut", daemon=True).start()
+        self._later(partial(self._attach, shortcut, os.dup(namespace)))
         return shortcut
+
+    def _later(self, act: Callable[[], None]) -> None:
+        """Have the thread do something, which is not to raise anything."""
+        if self._worker is None:
+            self._worker = threading.Thread(target=self._work_on, name="shortcuts", daemon=True)
+            self._worker.start()
+        self._work.put(act)
+
+    def _work_on(self) -> None:
+        while True:
+            self._work.get()()
 
     def _can_answer(self) -> bool:
         """Make the map of answers, which takes a millisecond and two megabytes, when the first sandbox needs it."""
@@ -147,14 +164,13 @@ class Shortcuts:
         self._detach(shortcut.slot, link)
 
     def _attached(self, shortcut: Shortcut, namespace: int) -> int:
-        with self._reading:
-            if self._layout is None:
-                self._layout = Layout.of(Types.of_kernel())
+        if self._layout is None:
+            self._layout = Layout.of(Types.of_kernel())
         code = shortcut_program.program(shortcut.slot, self._answers, self._page, self._layout)
         program = bpf.load(bpf.ProgramType.SCHED_CLS, bpf.Attach.TCX_EGRESS, code)
         try:
-            enter(namespace)
-            return bpf.link(program, _LOOPBACK, bpf.Attach.TCX_EGRESS)
+            with inside(namespace, self._home):
+                return bpf.link(program, _LOOPBACK, bpf.Attach.TCX_EGRESS)
         finally:
             os.close(program)
 
@@ -164,9 +180,9 @@ class Shortcuts:
         with self._lock:
             shortcut.closed = True
             link, shortcut.link = shortcut.link, -1
-        # Where there is no link yet, the thread that makes it sees to that.
+        # Where there is no link yet, who makes it sees to that.
         if link >= 0:
-            threading.Thread(target=self._detach, args=(shortcut.slot, link), name="shortcut", daemon=True).start()
+            self._later(partial(self._detach, shortcut.slot, link))
 
     def _detach(self, slot: int, link: int) -> None:
         """Take a program away; only then another sandbox may be given its slot, whose names it would tell."""
