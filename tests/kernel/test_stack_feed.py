@@ -84,6 +84,17 @@ async def test_a_link_that_goes_down_takes_its_routes_with_it(ear: Ear) -> None:
     await ear.until(gone("tun0"))
 
 
+async def test_a_route_whose_link_is_gone_by_now_is_told_by_the_link_alone(ear: Ear) -> None:
+    ip("addr", "add", "fd00:9::1/64", "dev", "tun0", "nodad")
+    await ear.until(lambda notice: isinstance(notice, RouteAppeared) and notice.route.destination.version == 6)
+
+    # The event loop reads nothing while `ip` runs.
+    ip("link", "del", "tun0")
+    await ear.until(gone("tun0"))
+
+    assert not [notice for notice in ear.heard if isinstance(notice, RouteVanished)]
+
+
 async def test_only_links_that_go_are_told_and_only_of_this_namespace(ear: Ear) -> None:
     ip("link", "set", "tun0", "mtu", "1400")
     ip("route", "add", "10.9.0.0/16", "dev", "tun0", "table", "77")

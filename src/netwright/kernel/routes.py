@@ -15,7 +15,7 @@ _RTM_F_CLONED = 0x200
 
 
 def read_route(body: bytes, name_of: Callable[[int], str | None]) -> Route | None:
-    """Return the route of a message; None where it is not of the main table, or leads nowhere.
+    """Return the route of a message; None where it is not of the main table, or leads nowhere, or its link is gone.
 
     `name_of` gives the name of the link with an index.
     """
@@ -26,10 +26,14 @@ def read_route(body: bytes, name_of: Callable[[int], str | None]) -> Route | Non
         return None
     zero = bytes(4 if family == socket.AF_INET else 16)
     index, gateway = _first_hop(found)
+    # Whoever hears of a route whose link is gone hears of that end next.
+    link = name_of(index) if index else ""
+    if link is None:
+        return None
     return Route(
         destination=ip_network((found.get(rt.RTA_DST, zero), length)),
         gateway=None if gateway is None else ip_address(gateway),
-        link=name_of(index) or "",
+        link=link,
         on_link=gateway is None and length > 0,
     )
 
