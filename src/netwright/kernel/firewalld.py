@@ -15,7 +15,7 @@ from netwright.host.firewalld import (
     FirewalldRuns,
     InterfaceReleased,
 )
-from netwright.kernel.bus_service import BusService, Target
+from netwright.kernel.bus.service import BusService, Target
 
 _NAME, _PATH = "org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1"
 _MAIN = (_NAME, _PATH, _NAME)
@@ -85,7 +85,7 @@ class DBusFirewalld:
                 raise
 
     async def _add(self, member: str, name: str, **values: str | Sequence[str]) -> None:
-        from netwright.kernel.system_bus import settings  # noqa: PLC0415  see `bus_service`
+        from netwright.kernel.bus.connection import settings  # noqa: PLC0415  see `bus.service`
 
         try:
             await self._call(_CONFIG, member, "sa{sv}", name, settings(**values))

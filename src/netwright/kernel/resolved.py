@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from netwright.host.resolved import ResolvedFailed
-from netwright.kernel.bus_service import BusService
+from netwright.kernel.bus.service import BusService
 from netwright.model.listener import Listener
 
 _NAME, _PATH = "org.freedesktop.resolve1", "/org/freedesktop/resolve1"

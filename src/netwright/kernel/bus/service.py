@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netwright.errors import SystemFailure
+from netwright.kernel.bus.failure import BusFailed
 
 if TYPE_CHECKING:
-    from netwright.kernel.system_bus import SystemBus
+    from netwright.kernel.bus.connection import SystemBus
 
 SOCKET = Path("/run/dbus/system_bus_socket")
 RETRY = 60.0
@@ -21,10 +22,6 @@ Target = tuple[str, str, str]
 """Destination, path and interface of a call."""
 
 log = logging.getLogger(__name__)
-
-
-class BusFailed(SystemFailure):
-    """The system bus cannot be reached, or a call over it was refused or not answered in time."""
 
 
 class BusService:
@@ -111,6 +108,6 @@ def _address() -> str | None:
 
 
 def _load() -> type["SystemBus"]:
-    from netwright.kernel.system_bus import SystemBus  # noqa: PLC0415  see `_connection`
+    from netwright.kernel.bus.connection import SystemBus  # noqa: PLC0415  see `_connection`
 
     return SystemBus

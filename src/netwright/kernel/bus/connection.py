@@ -1,6 +1,6 @@
 """The system's D-Bus, as far as it is needed: calls in bounded time, and signals.
 
-The library takes a tenth of a second to load: this module is imported only where there is a bus (`kernel.bus_service`).
+The library takes a tenth of a second to load: this module is imported only where there is a bus (`kernel.bus.service`).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dbus_fast import Message, MessageFlag, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusError
 
-from netwright.kernel.bus_service import BusFailed
+from netwright.kernel.bus.failure import BusFailed
 
 CALL_SECONDS = 20.0
 """How long a call may take. One that meets a program that is just starting waits until it is up."""
