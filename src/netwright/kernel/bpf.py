@@ -15,7 +15,8 @@ from typing import Final
 
 from netwright.errors import OperationFailed
 
-MAP_LOOKUP_ELEM, SKB_STORE_BYTES, SKB_LOAD_BYTES, SKB_CHANGE_TAIL, SK_RELEASE, SK_ASSIGN = 1, 9, 26, 38, 86, 124
+MAP_LOOKUP_ELEM, GET_PRANDOM_U32, SKB_STORE_BYTES = 1, 7, 9
+SKB_LOAD_BYTES, SKB_CHANGE_TAIL, SK_RELEASE, SK_ASSIGN = 26, 38, 86, 124
 """Functions of the kernel that programs call."""
 
 
@@ -48,7 +49,7 @@ class Attach(IntEnum):
 BYTE, HALF, WORD, DOUBLE = 0x10, 0x08, 0x00, 0x18
 """How much of memory an instruction reads or writes: one, two, four or eight bytes."""
 
-ADD, AND, SHIFT_RIGHT, XOR = 0x00, 0x50, 0x70, 0xA0
+ADD, AND, SHIFT_RIGHT, REMAINDER, XOR = 0x00, 0x50, 0x70, 0x90, 0xA0
 """What an instruction computes."""
 
 EQUAL, ABOVE, NOT_EQUAL, BELOW = 0x10, 0x20, 0x50, 0xA0

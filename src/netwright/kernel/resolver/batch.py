@@ -10,6 +10,8 @@ import ctypes
 import mmap
 import socket
 import struct
+from collections.abc import Sequence
+from itertools import cycle
 from typing import NamedTuple, Protocol
 
 from netwright.dns import wire
@@ -129,6 +131,18 @@ class Prepared(NamedTuple):
     place: int
     size: int
     kept: bytearray
+
+
+class Turns:
+    """Several answers to one query, which are given in turn."""
+
+    def __init__(self, orders: Sequence[Prepared]) -> None:
+        self.orders = orders
+        self._cycle = cycle(orders)
+
+    def next(self) -> Prepared:
+        """Return whose turn it is."""
+        return next(self._cycle)
 
 
 _UDP = struct.Struct("!HH")

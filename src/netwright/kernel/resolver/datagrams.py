@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from netwright.kernel.resolver.batch import IN_SLOT, NAME, PLAIN, RAW, Inbox, Outbox, Prepared
+from netwright.kernel.resolver.batch import IN_SLOT, NAME, PLAIN, RAW, Inbox, Outbox, Prepared, Turns
 from netwright.kernel.resolver.shortcuts import Shortcuts
 from netwright.kernel.resolver.station import Station
 
@@ -76,9 +76,11 @@ class Datagrams:
         for slot in range(count):
             start = slot * IN_SLOT
             tail = inbox.data[start + 2 : start + inbox.lengths[slot]].tobytes()
-            answer = station.known.get(tail)
-            if answer.__class__ is Prepared:
-                shortcut.keep(said, tail, answer)
+            match station.known.get(tail):
+                case Prepared() as answer:
+                    shortcut.keep(said, tail, [answer])
+                case Turns(orders=orders):
+                    shortcut.keep(said, tail, orders)
 
     def _slowly(self, station: Station, slot: int) -> Prepared | None:
         inbox, start = self._inbox, slot * IN_SLOT

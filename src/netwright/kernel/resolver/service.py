@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import cycle
 
 from netwright.dns import local, outside, wire
 from netwright.dns.explain import Explanation, explain
@@ -12,7 +11,7 @@ from netwright.dns.local import Elsewhere
 from netwright.dns.upstream import Upstream, of_view
 from netwright.dns.wire import Malformed, Query
 from netwright.dns.zone import Joined, Member, View, Zone
-from netwright.kernel.resolver.batch import Late, Prepared, prepare
+from netwright.kernel.resolver.batch import Late, Prepared, Turns, prepare
 from netwright.kernel.resolver.forward import Caller, Forwarder
 from netwright.kernel.resolver.host import HostConfiguration
 from netwright.kernel.resolver.notices import Notices
@@ -211,7 +210,7 @@ class Service:
         if isinstance(known, bytes):
             self.late.add(station, packet[:2], known, sender)
             return None
-        return known if known is None or isinstance(known, Prepared) else next(known)
+        return known.next() if isinstance(known, Turns) else known
 
     def _learn(self, station: Station, packet: bytes, tail: bytes) -> Known | bytes | None:
         """Find out what a query by UDP is answered, and note it where it may be asked again."""
@@ -224,7 +223,7 @@ class Service:
             case [only]:
                 known = prepare(only)
             case _:
-                known = cycle(map(prepare, _within(decided)))
+                known = Turns([prepare(answer) for answer in _within(decided)])
         station.learn(tail, known)
         return known
 

@@ -15,14 +15,16 @@ from netwright.kernel.btf import Types
 from netwright.kernel.redirect import ADDRESS, PORT
 
 KEY = 128
-"""Bytes of a key: which sandbox, how long the query is, and the query without its id."""
-_KEY_HEAD = struct.Struct("=HH")
+"""Bytes of a key: which sandbox, which of its answers, how long the query is, and the query without its id."""
+_KEY_HEAD = struct.Struct("=HBB")
+_ORDER, _QUERY_LENGTH = 2, 3
 LONGEST_QUERY = KEY - _KEY_HEAD.size
 
 LONGEST_ANSWER = 240
 _VALUE_HEAD = struct.Struct("=IIII")
 VALUE = _VALUE_HEAD.size + LONGEST_ANSWER
-"""Bytes of a value: the epoch in which it holds, how long the answer is, and the answer without its id."""
+"""Bytes of a value: the epoch in which it holds, how long the answer is, how many there are, and the answer."""
+_ANSWER_LENGTH, _ANSWER_COUNT = 8, 12
 
 SLOTS = 511
 """How many sandboxes there is room for on the board."""
@@ -71,14 +73,17 @@ class Layout:
         )
 
 
-def key(slot: int, query: bytes) -> bytes:
-    """Return what an answer is found by. The query comes without its id, and is not too long."""
-    return (_KEY_HEAD.pack(slot, len(query)) + query).ljust(KEY, b"\0")
+def key(slot: int, order: int, query: bytes) -> bytes:
+    """Return what an answer is found by: the first, or another where several are given by chance.
+
+    The query comes without its id, and is not too long.
+    """
+    return (_KEY_HEAD.pack(slot, order, len(query)) + query).ljust(KEY, b"\0")
 
 
-def value(epoch: tuple[int, int], answer: bytes) -> bytes:
-    """Return an answer without its id as it is kept. It is not too long."""
-    return (_VALUE_HEAD.pack(*epoch, len(answer), 0) + answer).ljust(VALUE, b"\0")
+def value(epoch: tuple[int, int], count: int, answer: bytes) -> bytes:
+    """Return an answer without its id as it is kept, one of so many. It is not too long."""
+    return (_VALUE_HEAD.pack(*epoch, len(answer), count) + answer).ljust(VALUE, b"\0")
 
 
 def program(slot: int, answers: int, board: int, layout: Layout) -> bpf.Code:
@@ -156,13 +161,27 @@ class _Writer:
             code.go_if(bpf.NOT_EQUAL, 2, 0, "pass")
 
     def _find(self) -> None:
-        """Find the answer, and see that it still holds."""
+        """Find the answer, or one of several, and see that it still holds."""
         code = self._code
         for offset in range(0, KEY, 8):
             code.store_number(bpf.DOUBLE, bpf.FRAME, self.KEY + offset, 0)
         code.store_number(bpf.HALF, bpf.FRAME, self.KEY, self._slot)
-        code.store(bpf.HALF, bpf.FRAME, self.KEY + 2, self.SIZE)
+        code.store(bpf.BYTE, bpf.FRAME, self.KEY + _QUERY_LENGTH, self.SIZE)
         self._copy_in(self.KEY + _KEY_HEAD.size, _MESSAGE, None)
+        self._look_up()
+        code.load(self.SIZE, bpf.WORD, self.ANSWER, _ANSWER_COUNT)
+        code.go_if(bpf.EQUAL, self.SIZE, 1, "found")
+        code.call(bpf.GET_PRANDOM_U32)
+        code.compute_with(bpf.REMAINDER, 0, self.SIZE)
+        code.store(bpf.BYTE, bpf.FRAME, self.KEY + _ORDER, 0)
+        self._look_up()
+        code.label("found")
+        code.load(self.SIZE, bpf.WORD, self.ANSWER, _ANSWER_LENGTH)
+        code.go_if(bpf.BELOW, self.SIZE, _SHORTEST, "pass")
+        code.go_if(bpf.ABOVE, self.SIZE, LONGEST_ANSWER, "pass")
+
+    def _look_up(self) -> None:
+        code = self._code
         code.map(1, self._answers)
         self._point(2, self.KEY)
         code.call(bpf.MAP_LOOKUP_ELEM)
@@ -172,9 +191,6 @@ class _Writer:
         code.load(1, bpf.DOUBLE, 1, 0)
         code.load(2, bpf.DOUBLE, self.ANSWER, 0)
         code.go_if_with(bpf.NOT_EQUAL, 1, 2, "pass")
-        code.load(self.SIZE, bpf.WORD, self.ANSWER, 8)
-        code.go_if(bpf.BELOW, self.SIZE, _SHORTEST, "pass")
-        code.go_if(bpf.ABOVE, self.SIZE, LONGEST_ANSWER, "pass")
 
     def _replace_message(self) -> None:
         code = self._code

@@ -2,9 +2,10 @@
 
 Where a sandbox asks for many names a program is put to its loopback device (`shortcut_program`, by tcx: Linux 6.6 and
 later), and told what has been answered to which bytes. It then answers the same bytes the same way, in a microsecond
-and without waking anybody. It knows nothing else: what is new, has several addresses to be given in turn, comes from
-elsewhere or is asked by TCP goes to the sockets, and everything does so where the sandbox has a firewall or the kernel
-no such program. Programs hang on descriptors of this process and end with it, however it ends.
+and without waking anybody; several addresses by chance in one of the orders that the resolver tells in turn. It knows
+nothing else: what is new, comes from elsewhere or is asked by TCP goes to the sockets, and everything does so where the
+sandbox has a firewall or the kernel no such program. Programs hang on descriptors of this process and end with it,
+however it ends.
 
 Putting one there and taking it away lets the kernel wait for all its processors while nobody else may change a network
 device. So a thread does that, for one sandbox after the other.
@@ -13,7 +14,7 @@ device. So a thread does that, for one sandbox after the other.
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
 
@@ -52,8 +53,8 @@ class Shortcut:
         self._epoch: Epoch = (0, 0)
         self._kept: set[bytes] = set()
 
-    def keep(self, said: int, tail: bytes, answer: Prepared) -> None:
-        """Have the kernel answer a query by itself from now on.
+    def keep(self, said: int, tail: bytes, answers: Sequence[Prepared]) -> None:
+        """Have the kernel answer a query by itself from now on, by one of some answers that chance decides.
 
         `said` is the engine's half of the epoch from before its word was last heard: what it has said since is not in
         this answer. Content where query or answer are too long.
@@ -62,13 +63,17 @@ class Shortcut:
         if epoch != self._epoch:
             self._epoch = epoch
             self._kept.clear()
-        if self.closed or tail in self._kept or len(tail) > LONGEST_QUERY or answer.size > LONGEST_ANSWER:
+        if self.closed or tail in self._kept:
             return
-        kept = shortcut_program.value(epoch, bytes(answer.kept[_UDP_FIELDS:]))
+        self._kept.add(tail)
+        if len(tail) > LONGEST_QUERY or answers[0].size > LONGEST_ANSWER:
+            return
         # Where the kernel has no room for it just now, it is answered by the sockets.
         with contextlib.suppress(OperationFailed):
-            bpf.put(self._answers, shortcut_program.key(self.slot, tail), kept)
-        self._kept.add(tail)
+            # The first comes last: it is what says how many there are.
+            for order, answer in reversed(list(enumerate(answers))):
+                kept = shortcut_program.value(epoch, len(answers), bytes(answer.kept[_UDP_FIELDS:]))
+                bpf.put(self._answers, shortcut_program.key(self.slot, order, tail), kept)
 
     def news(self) -> int:
         """Return how many queries the kernel has answered since this was last asked."""

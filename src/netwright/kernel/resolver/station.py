@@ -5,12 +5,11 @@ Where the host itself asks, that is one as well.
 
 import os
 import socket
-from collections.abc import Iterator
 
 from netwright.dns.upstream import Upstream
 from netwright.dns.wire import Query
 from netwright.dns.zone import View
-from netwright.kernel.resolver.batch import Prepared
+from netwright.kernel.resolver.batch import Prepared, Turns
 from netwright.kernel.resolver.shortcuts import MANY, SECONDS, Shortcut
 from netwright.model.listener import is_host
 
@@ -19,7 +18,7 @@ _PORT = 53
 KNOWN = 1024
 """How many different queries of a sandbox are known byte for byte; then all are forgotten at once."""
 
-Known = Prepared | Iterator[Prepared] | Query
+Known = Prepared | Turns | Query
 """What is known of a query: the answer, or several to be given in turn; or that it goes to upstream."""
 
 
