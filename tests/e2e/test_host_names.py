@@ -13,16 +13,20 @@ from test_names import UPSTREAM, dig
 
 IMAGE = "busybox:latest"
 SLEEP = (IMAGE, "sleep", "1000")
-LISTENER, STUB = "127.0.0.153", "127.0.0.53"
+LISTENER, LISTENER6, STUB = "127.0.0.153", "::1", "127.0.0.53"
 ELSEWHERE = "192.0.2.101"
 """What the server that knows every name of the world says."""
 PATIENCE = 20.0
 
 
 @pytest.fixture
-def asked(machine: Machine, tmp_path: Path, image_tar: Path) -> Iterator[Engine]:
-    """Give an engine that answers the host, with two networks that both know a `web`; `db` is on one of them."""
-    engine = Engine(machine, tmp_path, f"--host-names={LISTENER}")
+def asked(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path, image_tar: Path) -> Iterator[Engine]:
+    """Give an engine that answers the host, with two networks that both know a `web`; `db` is on one of them.
+
+    A test may be given at which addresses; else they are one of each family.
+    """
+    addresses = getattr(request, "param", (LISTENER, LISTENER6))
+    engine = Engine(machine, tmp_path, *(f"--host-names={address}" for address in addresses))
     try:
         engine.start()
         engine.docker("import", str(image_tar), IMAGE)
@@ -68,6 +72,10 @@ def test_the_host_is_told_of_the_containers_of_all_networks_and_of_nothing_else(
     assert ask(machine, LISTENER, "no.shop.docker.internal", "A") == ["NXDOMAIN"]
     assert "the host asks for web, which is a name on network" in asked.log.read_text()
 
+    assert ask(machine, LISTENER6, "db", "A") == ["NOERROR", "10.82.0.9"]
+    assert ask(machine, LISTENER6, "+tcp", "web.shop", "A") == ["NOERROR", "10.81.0.9"]
+    assert ask(machine, LISTENER6, "example.org", "A") == ["REFUSED"]
+
 
 def test_networks_and_containers_that_come_and_go_are_known_and_unknown_to_the_host_at_once(asked: Engine) -> None:
     asked.docker("network", "create", "--subnet", "10.83.0.0/24", "late")
@@ -84,22 +92,30 @@ def test_networks_and_containers_that_come_and_go_are_known_and_unknown_to_the_h
 def test_the_host_is_answered_while_the_engine_is_dead_and_until_an_engine_without_the_option_comes(
     asked: Engine,
 ) -> None:
+    def told() -> list[list[str]]:
+        return [ask(asked.machine, address, "db", "A") for address in (LISTENER, LISTENER6)]
+
     asked.kill()
-    dead = ask(asked.machine, LISTENER, "db", "A")
+    dead = told()
     asked.start()
-    again = ask(asked.machine, LISTENER, "db", "A")
+    again = told()
+    asked.stop()
+    asked.flags = (f"--host-names={LISTENER6}",)
+    asked.start()
+    one = told()
     asked.stop()
     asked.flags = ()
     asked.start()
 
-    assert dead == again == ["NOERROR", "10.82.0.9"]
-    assert ask(asked.machine, LISTENER, "db", "A") == []
+    assert dead == again == [["NOERROR", "10.82.0.9"]] * 2
+    assert one == [[], ["NOERROR", "10.82.0.9"]]
+    assert told() == [[], []]
     assert len(dig(asked, "db", "db", "A")) == 1
 
 
 def test_an_address_that_somebody_else_has_is_said_and_everything_else_goes_on(asked: Engine) -> None:
     asked.stop()
-    asked.flags = ("--host-names=127.0.0.77:5353",)
+    asked.flags = ("--host-names=127.0.0.77:5353", "--host-names=2001:db8::53", f"--host-names={LISTENER6}")
     taken = ["/usr/bin/python3", "-I", "-c", UPSTREAM.replace("53)", "5353)", 1), "127.0.0.77", ELSEWHERE]
     stranger = subprocess.Popen(asked.machine.host.enter(*taken), stdout=subprocess.PIPE)
     assert stranger.stdout is not None
@@ -110,7 +126,10 @@ def test_an_address_that_somebody_else_has_is_said_and_everything_else_goes_on(a
         stranger.terminate()
         stranger.communicate()
 
-    assert "cannot be answered for the host at 127.0.0.77:5353: Address already in use" in asked.log.read_text()
+    log = asked.log.read_text()
+    assert "cannot be answered for the host at 127.0.0.77:5353: Address already in use" in log
+    assert "cannot be answered for the host at [2001:db8::53]:53: Cannot assign requested address" in log
+    assert ask(asked.machine, LISTENER6, "db", "A") == ["NOERROR", "10.82.0.9"]
     assert len(dig(asked, "db", "db", "A")) == 1
 
 
@@ -131,6 +150,7 @@ def resolved(machine: Machine) -> Iterator[ResolvedDaemon]:
         world.communicate()
 
 
+@pytest.mark.parametrize("asked", [[LISTENER], [LISTENER6]], indirect=True)
 def test_systemd_resolved_asks_us_for_what_is_ours_and_the_others_for_the_rest(
     resolved: ResolvedDaemon, asked: Engine
 ) -> None:

@@ -13,7 +13,7 @@ class FakeResolved:
     def __init__(self) -> None:
         self.runs = True
         self.refuses: set[int] = set()
-        self.led: dict[int, tuple[Listener, tuple[str, ...]]] = {}
+        self.led: dict[int, tuple[tuple[Listener, ...], tuple[str, ...]]] = {}
         self.calls = 0
         self._tell: Callable[[bool], None] = lambda _: None
 
@@ -39,9 +39,9 @@ class FakeResolved:
         self.calls += 1
         return self.runs
 
-    async def lead(self, link: int, server: Listener, domains: Sequence[str]) -> None:
+    async def lead(self, link: int, servers: Sequence[Listener], domains: Sequence[str]) -> None:
         await self._called(link)
-        self.led[link] = (server, tuple(domains))
+        self.led[link] = (tuple(servers), tuple(domains))
 
     async def domains(self, link: int) -> Collection[str]:
         await self._called(link)

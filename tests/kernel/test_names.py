@@ -29,6 +29,7 @@ from tests.kernel.names_lab import (
 )
 
 from netwright.dns.zone import Joined, View
+from netwright.errors import OperationFailed
 from netwright.host import ops
 from netwright.kernel import bpf, redirect
 from netwright.kernel import names as names_module
@@ -95,9 +96,15 @@ def sockets_of(sandbox: Sandbox, names: Names) -> list[int]:
 
 def by_stream(sandbox: Sandbox, *asked: str) -> list[Any]:
     """Send several queries on one connection at once, and return the answers in the order of the queries."""
+    with sandbox.client(socket.SOCK_STREAM) as client:
+        return by_connection(client, *asked)
+
+
+def by_connection(client: socket.socket, *asked: str) -> list[Any]:
+    """Do the same on a connection that stands."""
     queries = [dns_message.make_query(name, "A") for name in asked]
     packets = [query.to_wire() for query in queries]
-    with sandbox.client(socket.SOCK_STREAM) as client, client.makefile("rb") as file:
+    with client.makefile("rb") as file:
         client.sendall(b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets))
         answers = [dns_message.from_wire(file.read(int.from_bytes(file.read(2), "big"))) for _ in queries]
     by_id = {answer.id: answer for answer in answers}
@@ -538,15 +545,28 @@ def test_nothing_stays_in_a_sandbox_that_is_let_go(names: Names, sandbox: Sandbo
     assert names_module._key(sandbox.path) not in names._ask(ResolverClient.served)
 
 
-HOST = Listener.parse("127.0.0.153")
+HOST, HOST6 = Listener.parse("127.0.0.153"), Listener.parse("[::1]:5353")
 OUTSIDE = View(networks=SEES.networks, egress=False, outside=True, title="the host")
 
 
-def ask_host(*asked: str) -> list[list[str]]:
+BOTH = pytest.mark.parametrize("host", [HOST, HOST6], ids=str)
+
+
+def family_of(host: Listener) -> socket.AddressFamily:
+    return socket.AF_INET if host.address.version == 4 else socket.AF_INET6
+
+
+def of_host(host: Listener, kind: socket.SocketKind = socket.SOCK_DGRAM) -> socket.socket:
+    """Return a socket of the host's that asks there."""
+    client = socket.socket(family_of(host), kind)
+    client.settimeout(PATIENCE)
+    client.connect((str(host.address), host.port))
+    return client
+
+
+def ask_host(*asked: str, host: Listener = HOST) -> list[list[str]]:
     """Ask as the host does, by UDP."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(PATIENCE)
-        client.connect((str(HOST.address), HOST.port))
+    with of_host(host) as client:
         answers = []
         for name in asked:
             client.send(dns_message.make_query(name, "A").to_wire())
@@ -554,18 +574,74 @@ def ask_host(*asked: str) -> list[list[str]]:
     return answers
 
 
-def test_the_host_is_answered_as_long_as_there_is_a_sandbox(box: Sandbox, names: Names, root: Path) -> None:
-    names.open_host(HOST.place, OUTSIDE)
-    assert ask_host("web", "web.one", "else") == [["10.0.0.1"], ["10.0.0.1"], []]
+@BOTH
+def test_the_host_is_answered_as_long_as_there_is_a_sandbox(
+    box: Sandbox, names: Names, root: Path, host: Listener
+) -> None:
+    names.open_host(host.place, OUTSIDE)
+    assert ask_host("web", "web.one", "else", host=host) == [["10.0.0.1"], ["10.0.0.1"], []]
     names.leave()
-    assert ask_host("web") == [["10.0.0.1"]]
+    assert ask_host("web", host=host) == [["10.0.0.1"]]
 
     with Names(str(root)) as later:
-        assert set(later.served(str(root / "netns"))) == {box.path, HOST.place}
+        assert set(later.served(str(root / "netns"))) == {box.path, host.place}
         pidfd = os.pidfd_open(resolver_pid(later))
         later.close(box.path)
-        assert ask_host("web") == [["10.0.0.1"]]
+        assert ask_host("web", host=host) == [["10.0.0.1"]]
     await_end(pidfd)
+
+
+@BOTH
+def test_the_host_asks_by_tcp_as_well(box: Sandbox, names: Names, host: Listener) -> None:
+    names.open_host(host.place, OUTSIDE)
+    with of_host(host, socket.SOCK_STREAM) as client:
+        answers = by_connection(client, "web", "else", "web.one")
+    assert [told(answer) for answer in answers] == [["10.0.0.1"], [], ["10.0.0.1"]]
+    assert answers[1].rcode() == dns_rcode.REFUSED
+
+
+@BOTH
+def test_each_of_many_programs_of_the_host_gets_its_own_answer(box: Sandbox, names: Names, host: Listener) -> None:
+    names.open_host(host.place, OUTSIDE)
+    publish(names, [member(f"m{n}", f"m{n}", addresses=(f"10.1.0.{n}",)) for n in range(40)])
+    # While it stands still all queries come to lie in a few batches, those that are answered beside those refused.
+    os.kill(resolver_pid(names), signal.SIGSTOP)
+    with contextlib.ExitStack() as closing:
+        clients = [closing.enter_context(of_host(host)) for _ in range(120)]
+        for number, client in enumerate(clients):
+            name = f"m{number % 40}" if number % 3 else f"else{number}"
+            client.send(dns_message.make_query(name, "A", id=number).to_wire())
+        os.kill(resolver_pid(names), signal.SIGCONT)
+        answers = [dns_message.from_wire(client.recv(512)) for client in clients]
+    assert [answer.id for answer in answers] == list(range(120))
+    assert [told(answer) for answer in answers] == [[f"10.1.0.{n % 40}"] if n % 3 else [] for n in range(120)]
+
+
+def test_the_host_may_ask_at_several_addresses_and_give_one_up(box: Sandbox, names: Names) -> None:
+    for host in (HOST, HOST6):
+        names.open_host(host.place, OUTSIDE)
+    for _ in range(3):
+        assert ask_host("web", "else", host=HOST) == ask_host("web", "else", host=HOST6) == [["10.0.0.1"], []]
+        assert told(box.ask("web")) == ["10.0.0.1"]
+    publish(names, [member("db", "db", addresses=("10.0.0.2",))])
+    assert ask_host("db", host=HOST) == ask_host("db", host=HOST6) == [["10.0.0.2"]]
+    names.close(HOST.place)
+
+    with pytest.raises(ConnectionRefusedError):
+        ask_host("web", host=HOST)
+    assert ask_host("web", host=HOST6) == [["10.0.0.1"]]
+
+
+@BOTH
+def test_an_address_that_somebody_else_has_is_refused_with_what_to_do(
+    box: Sandbox, names: Names, host: Listener
+) -> None:
+    with socket.socket(family_of(host), socket.SOCK_DGRAM) as taken:
+        taken.bind((str(host.address), host.port))
+        with pytest.raises(OperationFailed) as refused:
+            names.open_host(host.place, OUTSIDE)
+    assert f"for the host at {host}: Address already in use (--host-names says" in str(refused.value)
+    assert names.served(str(Path(box.path).parent)) == (box.path,)
 
 
 def test_the_host_may_be_on_more_networks_than_a_packet_has_room_for(box: Sandbox, names: Names) -> None:
@@ -581,37 +657,68 @@ def test_the_host_may_be_on_more_networks_than_a_packet_has_room_for(box: Sandbo
 
 
 def test_a_resolver_that_is_killed_is_replaced_by_one_that_answers_the_host_too(box: Sandbox, names: Names) -> None:
-    names.open_host(HOST.place, OUTSIDE)
+    for host in (HOST, HOST6):
+        names.open_host(host.place, OUTSIDE)
     killed = resolver_pid(names)
     pidfd = os.pidfd_open(killed)
     os.kill(killed, signal.SIGKILL)
     await_end(pidfd)
 
-    assert set(names.served(str(Path(box.path).parent))) == {box.path, HOST.place}
-    assert ask_host("web") == [["10.0.0.1"]]
-    names.close(HOST.place)
+    assert set(names.served(str(Path(box.path).parent))) == {box.path, HOST.place, HOST6.place}
+    assert ask_host("web", host=HOST) == ask_host("web", host=HOST6) == [["10.0.0.1"]]
+    for host in (HOST, HOST6):
+        names.close(host.place)
     assert names.served(str(Path(box.path).parent)) == (box.path,)
+
+
+@BOTH
+def test_a_resolver_of_another_version_takes_over_what_the_host_asks(
+    box: Sandbox, names: Names, root: Path, monkeypatch: pytest.MonkeyPatch, host: Listener
+) -> None:
+    names.open_host(host.place, OUTSIDE)
+    old = os.pidfd_open(resolver_pid(names))
+    names.leave()
+    monkeypatch.setattr(ResolverClient, "VERSION", ResolverClient.VERSION + 1)
+    with Names(str(root)) as later, of_host(host) as client:
+        assert set(later.served(str(root / "netns"))) == {box.path, host.place}
+        client.send(dns_message.make_query("web", "A").to_wire())
+        later.replace([member("web", "web", addresses=("10.0.0.9",))], {box.path: SEES, host.place: OUTSIDE})
+        assert told(dns_message.from_wire(client.recv(512))) == ["10.0.0.9"]
+        await_end(old)
 
 
 def test_no_sandbox_asks_the_host_what_the_host_asks_us(root: Path) -> None:
     conf = root / "resolv.conf"
-    conf.write_text(f"nameserver {HOST.address}\nnameserver 192.0.2.53\n")
+    ours, ours6 = str(HOST.address), "0:0:0:0:0:0:0:1"
+    conf.write_text(f"nameserver {ours}\nnameserver {ours6}\nnameserver 192.0.2.53\n")
     service = Service(HostConfiguration(str(conf)), Forwarder(Loop(1024), Timers(), -1))
 
-    def station(key: str, view: View) -> Station:
-        ends = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
+    def station(key: str, view: View, where: Listener) -> Station:
+        ends = [socket.socket(family_of(where), kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
         for end in ends:
-            end.bind((str(HOST.address), HOST.port if view.outside else 0))
+            end.bind((str(where.address), where.port if view.outside else 0))
         return Station(key, view, [os.open("/proc/self/ns/net", os.O_RDONLY), *(end.detach() for end in ends)])
 
-    box, host = station("box", View()), station(HOST.place, OUTSIDE)
+    def asked() -> tuple[str, ...]:
+        return service.explain("box", "else", "A").servers
+
+    at53 = Listener.parse("::1")
+    box, host, host6 = (
+        station(key, view, where)
+        for key, view, where in (("box", View(), HOST), (HOST.place, OUTSIDE, HOST), (at53.place, OUTSIDE, at53))
+    )
     service.open(box)
-    assert service.explain("box", "else", "A").servers == (str(HOST.address), "192.0.2.53")
+    assert asked() == (ours, ours6, "192.0.2.53")
     service.open(host)
-    assert service.explain("box", "else", "A").servers == ("192.0.2.53",)
+    assert asked() == (ours6, "192.0.2.53")
+    service.open(host6)
+    assert asked() == ("192.0.2.53",)
     assert service.explain("box", "web.one.docker.internal", "A").source == "nowhere"
     service.close(host)
-    assert service.explain("box", "web.one.docker.internal", "A").servers == (str(HOST.address), "192.0.2.53")
+    assert asked() == (ours, "192.0.2.53")
+    assert service.explain("box", "web.one.docker.internal", "A").source == "nowhere"
+    service.close(host6)
+    assert service.explain("box", "web.one.docker.internal", "A").servers == (ours, ours6, "192.0.2.53")
     service.close(box)
-    for one in (box, host):
+    for one in (box, host, host6):
         one.close()

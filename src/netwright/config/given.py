@@ -50,7 +50,7 @@ def _after(before: Given | None, now: Given) -> Given:
     if now.option.shape is not Shape.MANY:
         return now
     values = before.value if before is not None and isinstance(before.value, tuple) else ()
-    texts = [before.text.strip("[]")] if before is not None else []
+    texts = [before.text[1:-1]] if before is not None else []
     return Given(now.option, (*values, now.value), f"[{' '.join([*texts, now.text])}]")
 
 

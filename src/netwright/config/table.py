@@ -210,14 +210,13 @@ class Config:
         G.NAMES,
         "let containers on the default bridge find each other by name as well",
     )
-    host_names: Listener | None = one(
+    host_names: tuple[Listener, ...] = many(
         "--host-names",
         v.LISTENER,
-        None,
         G.NAMES,
-        "address of this host, such as 127.0.0.153, where its own programs may ask for containers; systemd-resolved is "
-        "told of it",
-        shown="none",
+        "address of this host, such as 127.0.0.153 or ::1, where its own programs may ask for containers; "
+        "systemd-resolved is told of it",
+        key="host-names",
     )
     host_gateway_ips: tuple[IPAddress, ...] = many(
         "--host-gateway-ip",

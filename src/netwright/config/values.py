@@ -293,6 +293,11 @@ def _listener(text: str) -> Listener:
         raise ValueError(str(error)) from None
 
 
+def _json_listeners(value: object) -> tuple[Listener, ...]:
+    """Read a list, or one that stands alone."""
+    return tuple(_listener(_string(one)) for one in (value if isinstance(value, list) else [value]))
+
+
 TEXT = reads("string", _text)
 PATH = reads("path", _path)
 LISTEN = reads("address", _listen)
@@ -301,7 +306,12 @@ ADDRESS = reads("ip", _address)
 ADDRESS4 = reads("ip", _address4)
 ADDRESS6 = reads("ip", _address6)
 SERVER = reads("ip", _server)
-LISTENER = reads("ip[:port]", _listener)
+LISTENER: Kind[Listener] = Kind(
+    metavar="ip[:port]",
+    from_text=_listener,
+    from_json=lambda value: _listener(_string(value)),
+    whole=_json_listeners,
+)
 SOURCES = reads("who,...", _sources)
 SEARCH = reads("domain", _search)
 INTERFACE4 = reads("cidr", _interface4)

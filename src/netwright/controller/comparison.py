@@ -29,11 +29,12 @@ from netwright.host.ops import (
     UnproxyNeighbour,
 )
 from netwright.host.queries import HeldPort, Link, ProxiedNeighbour, Route
+from netwright.model.addressing import show
 from netwright.model.difference import NOBODY, Difference
+from netwright.model.listener import Listener
 from netwright.model.names import Id
 from netwright.model.network import Network, Sandbox, SandboxKind
 from netwright.model.ports import Protocol
-from netwright.publish.allocate import show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +181,7 @@ class Comparison:
         asking = {rows.path(one.id) for one in self._rows.open() if rows.attachments(one.id)}
         asking.update(self._rows.host_names.views())
         for path in sorted(self.found.served - asking):
-            yield _stray(f"names are answered in {path}", StopNames(netns=path))
+            yield _stray(f"names are answered at {Listener.of_place(path) or path}", StopNames(netns=path))
 
     def _namespaces(self) -> Iterator[Stray]:
         own = {self._rows.sandboxes.path(sandbox.id) for sandbox in self._rows.open()}

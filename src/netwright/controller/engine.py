@@ -89,7 +89,7 @@ class EngineSettings:
     direct_routing: bool = False
     publish_from: Sources = EVERYBODY
     lenient_options: bool = False
-    host_names: Listener | None = None
+    host_names: tuple[Listener, ...] = ()
     names: NameRules = field(default_factory=NameRules)
     """Where it says nothing of the host's addresses, those of the default bridge are meant."""
 
@@ -151,8 +151,9 @@ class NetworkEngine:
         self.foreign = ForeignRoutes(links, host)
         self.overlaps = Overlaps(self._state, self._drivers, links, host, events)
         self.zones = Zones(self._state, self._drivers, host, self.firewall)
-        host_names = HostNames(settings.host_names, self._state, host, self._name_rules)
-        self.link_dns = LinkDns(settings.host_names, self._state, links, host, settings.names)
+        listeners = tuple(dict.fromkeys(settings.host_names))
+        host_names = HostNames(listeners, self._state, host, self._name_rules)
+        self.link_dns = LinkDns(listeners, self._state, links, host, settings.names)
         self.networks = Networks(
             NetworkCollaborators(
                 state=self._state,

@@ -6,7 +6,7 @@ done here is to tell it which networks there are.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from netwright.controller.names import NameRules
 from netwright.controller.state import State
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 class HostNames:
     """Keeps what the host sees as it should be."""
 
-    def __init__(self, listener: Listener | None, state: State, host: Host, rules: Callable[[], NameRules]) -> None:
-        self._listener = listener
+    def __init__(self, listeners: Sequence[Listener], state: State, host: Host, rules: Callable[[], NameRules]) -> None:
+        self._places = tuple(listener.place for listener in listeners)
         self._state = state
         self._host = host
         self._rules = rules
@@ -31,18 +31,17 @@ class HostNames:
         self._changing = asyncio.Lock()
 
     def views(self) -> Mapping[str, View]:
-        """Return what the host should see, by its place; nothing where it is not to ask."""
-        if self._listener is None:
-            return {}
-        self._sees = self._view()
-        return {self._listener.place: self._sees}
+        """Return what the host should see, by the places where it asks; nothing where it is not to ask."""
+        if self._places:
+            self._sees = self._view()
+        return dict.fromkeys(self._places, self._sees)
 
     async def follow(self) -> None:
         """Let the host see the networks that there are now.
 
         A failure is for the log: no network fails because of it.
         """
-        if self._listener is None:
+        if not self._places:
             return
         # One after the other: what was looked at first must not arrive last.
         async with self._changing:
@@ -50,7 +49,7 @@ class HostNames:
             if sees == former:
                 return
             try:
-                await self._host.do([SetNameView(netns=self._listener.place, view=sees, undo=former)])
+                await self._host.do([SetNameView(netns=place, view=sees, undo=former) for place in self._places])
                 self._sees = sees
             except OperationFailed as failure:
                 log.error("the host is not answered names as it should be: %s", failure)

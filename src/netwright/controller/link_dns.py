@@ -7,7 +7,7 @@ are not ours keep the setting that their owner has made: what is on them is not 
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from netwright.controller.afterwards import Afterwards
 from netwright.controller.names import NameRules
@@ -34,8 +34,10 @@ Told = tuple[int, tuple[str, ...]]
 class LinkDns:
     """Keeps the links of networks as systemd-resolved should have them."""
 
-    def __init__(self, listener: Listener | None, state: State, links: OwnLinks, host: Host, rules: NameRules) -> None:
-        self._listener = listener
+    def __init__(
+        self, listeners: Sequence[Listener], state: State, links: OwnLinks, host: Host, rules: NameRules
+    ) -> None:
+        self._listeners = listeners
         self._state = state
         self._links = links
         self._host = host
@@ -54,13 +56,13 @@ class LinkDns:
 
     def note(self, served: Collection[str]) -> None:
         """Note whether the host was answered before this start, so that it is undone where it no longer is."""
-        self._given_up = self._listener is None and any(map(is_host, served))
+        self._given_up = not self._listeners and any(map(is_host, served))
 
     def start(self) -> None:
         """Follow systemd-resolved from now on, in the background."""
         if self._used is None:
             return
-        if self._listener is not None:
+        if self._listeners:
             self._following = asyncio.get_running_loop().create_task(self._used.follow(self._turn))
         elif self._given_up:
             self._looking.soon()
@@ -107,7 +109,7 @@ class LinkDns:
     async def _look(self) -> None:
         if self._used is None:
             return
-        if self._listener is None:
+        if not self._listeners:
             await self._revert_all(self._used)
             return
         numbers = {link.name: link.index for link in await self._host.ask(Links())}
@@ -121,7 +123,7 @@ class LinkDns:
             told = (numbers.get(name, 0), leads)
             if told[0] and self._told.get(name) != told:
                 try:
-                    await self._used.lead(told[0], self._listener, leads)
+                    await self._used.lead(told[0], self._listeners, leads)
                     self._told[name] = told
                 except ResolvedFailed as failure:
                     failures.append(name)
@@ -142,5 +144,5 @@ class LinkDns:
 
     async def uninstall(self) -> None:
         """Take everything back, while the links are still there. Raises ResolvedFailed."""
-        if self._used is not None and (self._listener is not None or self._given_up):
+        if self._used is not None and (self._listeners or self._given_up):
             await self._revert_all(self._used)

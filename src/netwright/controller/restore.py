@@ -31,6 +31,7 @@ from netwright.host.ops import (
 )
 from netwright.host.queries import HeldPorts, Links, Mounts, Namespaces, NamesServed, ProxiedNeighbours, Routes
 from netwright.model.difference import Difference
+from netwright.model.listener import Listener
 from netwright.model.names import Id
 from netwright.model.network import Network, Sandbox, SandboxKind
 
@@ -205,11 +206,11 @@ class Restoration:
     def unanswered(self, comparison: Comparison) -> list[Difference]:
         """Return where names should be answered and are not: in sandboxes, and where the host may ask."""
         _, views = self._names(comparison.found)
-        names = dict.fromkeys(self._host_names.views(), "the host")
+        names = {place: f"the host at {Listener.of_place(place)}" for place in self._host_names.views()}
         standing = [one for one in self.rows.open() if not comparison.is_lost(one)]
         names.update((self._sandboxes.path(sandbox.id), sandbox.name) for sandbox in standing)
         return [
-            Difference(subject=names[path], what="names are not answered in it", cure="answer port 53 there")
+            Difference(subject=names[path], what="names are not answered in it", cure="answer them there")
             for path in views
             if path not in comparison.found.served and path in names
         ]

@@ -1,5 +1,6 @@
 """resolv.conf: reading the host's, writing a sandbox's, as Docker does (libnetwork's internal/resolvconf). Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
@@ -107,12 +108,22 @@ def _overridden(base: ResolvConf, overrides: Overrides) -> ResolvConf:
     )
 
 
+def without(conf: ResolvConf, servers: Collection[IPAddress]) -> ResolvConf:
+    """Return what a file says but for some servers, in whatever way it writes them."""
+    return replace(conf, servers=tuple(one for one in conf.servers if _address(one) not in servers))
+
+
 def _reachable(server: str, *, ipv6: bool) -> bool:
+    address = _address(server)
+    return address is not None and not address.is_loopback and (address.version == 4 or ipv6)
+
+
+def _address(server: str) -> IPAddress | None:
+    """Return a server's address without its zone; None where the text is none."""
     try:
-        address = ip_address(server.partition("%")[0])
+        return ip_address(server.partition("%")[0])
     except ValueError:
-        return False
-    return not address.is_loopback and (address.version == 4 or ipv6)
+        return None
 
 
 def _render(wanted: ResolvConf, source: str, overrides: Overrides, note: str, kind: str = "") -> str:

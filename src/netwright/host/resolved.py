@@ -23,8 +23,8 @@ class Resolved(Protocol):
     async def is_running(self) -> bool:
         """Tell whether it runs; it is not started by the question."""
 
-    async def lead(self, link: int, server: Listener, domains: Sequence[str]) -> None:
-        """Have names in some domains asked of a server, in place of what was said of a link before, and no others."""
+    async def lead(self, link: int, servers: Sequence[Listener], domains: Sequence[str]) -> None:
+        """Have names in some domains asked of servers, in place of what was said of a link before, and no others."""
 
     async def domains(self, link: int) -> Collection[str]:
         """Return the domains that a link leads to servers of its own."""

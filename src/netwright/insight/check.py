@@ -9,9 +9,9 @@ from netwright.firewall.comparison import Difference, Fault
 from netwright.host.protocol import Host
 from netwright.host.queries import HeldPort, HeldPorts, IptablesRules, NftTables, Sysctl
 from netwright.insight.others import SWITCHES, notes
+from netwright.model.addressing import show
 from netwright.model.names import Id
 from netwright.model.network import Sandbox
-from netwright.publish.allocate import show
 
 
 class Firewall(Interface):

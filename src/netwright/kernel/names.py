@@ -256,12 +256,13 @@ def _host_sockets(place: str) -> Iterator[list[int]]:
     listener = Listener.of_place(place)
     assert listener is not None
     where = (str(listener.address), listener.port)
+    family = socket.AF_INET if listener.address.version == 4 else socket.AF_INET6
     with ExitStack() as closing:
         try:
             namespace = netns.current()
             closing.callback(os.close, namespace)
             datagrams, streams = (
-                closing.enter_context(socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC))
+                closing.enter_context(socket.socket(family, kind | socket.SOCK_CLOEXEC))
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)
             )
             datagrams.bind(where)

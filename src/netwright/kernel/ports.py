@@ -22,7 +22,7 @@ from netwright.kernel.companion.tending import Tending
 from netwright.kernel.filter import DROP, attach
 from netwright.kernel.keeper.client import KeeperClient, Target
 from netwright.kernel.keeper.packets import AT_ONCE
-from netwright.model.addressing import IPAddress
+from netwright.model.addressing import IPAddress, show
 from netwright.model.ports import Protocol
 
 T = TypeVar("T")
@@ -214,7 +214,7 @@ def bind(protocol: Protocol, address: IPAddress, port: int) -> socket.socket:
 
 
 def _shown(protocol: Protocol, address: IPAddress, port: int) -> str:
-    return f"[{address}]:{port}/{protocol}" if address.version == 6 else f"{address}:{port}/{protocol}"
+    return f"{show(address, port)}/{protocol}"
 
 
 def _bind_stream(bound: socket.socket, place: tuple[str, int]) -> None:

@@ -12,6 +12,7 @@ from netwright.kernel.bus.service import BusService
 from netwright.model.listener import Listener
 
 _NAME, _PATH = "org.freedesktop.resolve1", "/org/freedesktop/resolve1"
+_FAMILY = {4: socket.AF_INET.value, 6: socket.AF_INET6.value}
 _MANAGER = (_NAME, _PATH, f"{_NAME}.Manager")
 
 
@@ -27,14 +28,14 @@ class DBusResolved:
     async def is_running(self) -> bool:
         return await self._service.is_running()
 
-    async def lead(self, link: int, server: Listener, domains: Sequence[str]) -> None:
+    async def lead(self, link: int, servers: Sequence[Listener], domains: Sequence[str]) -> None:
         # Our zone is signed by nobody, and we speak no TLS: whatever the host's settings are, ours are these.
         await self._call("SetLinkDNSSEC", "is", link, "no")
         await self._call("SetLinkDNSOverTLS", "is", link, "no")
         await self._call("SetLinkDefaultRoute", "ib", link, False)
         await self._call("SetLinkDomains", "ia(sb)", link, [[domain, True] for domain in domains])
-        place = [socket.AF_INET.value, server.address.packed, server.port, ""]
-        await self._call("SetLinkDNSEx", "ia(iayqs)", link, [place])
+        places = [[_FAMILY[one.address.version], one.address.packed, one.port, ""] for one in servers]
+        await self._call("SetLinkDNSEx", "ia(iayqs)", link, places)
 
     async def domains(self, link: int) -> Collection[str]:
         (path,) = await self._call("GetLink", "i", link)

@@ -54,6 +54,11 @@ class Mac:
         return self.octets.hex(":")
 
 
+def show(address: IPAddress, port: int) -> str:
+    """Return an address and a port as Docker writes them."""
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
 def interface(address: IPAddress, length: int) -> IPInterface:
     """Return an address with the length of its prefix."""
     if isinstance(address, IPv4Address):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from netwright.errors import InvalidInput, SystemFailure
-from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress
+from netwright.model.addressing import ANY_IPV4, ANY_IPV6, IPAddress, show
 from netwright.model.names import Id
 from netwright.model.network import Endpoint
 from netwright.model.ports import Port, PortBinding, PortRequest, Protocol
@@ -234,11 +234,6 @@ class HostPorts:
 
 def _number(binding: PortBinding) -> _Number:
     return binding.port.protocol, binding.host_ip.version, binding.host_port
-
-
-def show(address: IPAddress, number: int) -> str:
-    """Return an address and a port as Docker writes them."""
-    return f"[{address}]:{number}" if address.version == 6 else f"{address}:{number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from netwright.config import OPTIONS, AddressPool, Config, Listen, NetworkOption, invocation, parse, reloaded
 from netwright.config.table import FOREIGN
 from netwright.errors import InvalidInput
+from netwright.model.listener import Listener
+
+LISTENERS = (Listener.parse("127.0.0.153"), Listener.parse("[::1]:5353"))
 
 
 def refusal(*argv: str, file: str | None = None) -> str:
@@ -67,6 +70,7 @@ def test_a_unix_host_without_a_path_is_the_usual_socket() -> None:
         (["--mtu", "1400", "--mtu", "1300"], "mtu", 1300),
         (["--dns", "192.0.2.1", "--dns=2001:db8::1"], "dns", (ip_address("192.0.2.1"), ip_address("2001:db8::1"))),
         (["--dns-search", "."], "dns_search", (".",)),
+        (["--host-names", "127.0.0.153", "--host-names=[::1]:5353"], "host_names", LISTENERS),
         (["--label", "a=b", "--label", "c="], "labels", (("a", "b"), ("c", ""))),
         (
             ["--default-address-pool", "base=10.0.0.0/8,size=24"],
@@ -94,6 +98,9 @@ def test_a_flag_is_read_as_dockers_programs_read_it(argv: list[str], attribute: 
         ('{"hosts": ["unix:///a", "unix:///b"]}', "hosts", (Listen("unix", "/a"), Listen("unix", "/b"))),
         ('{"labels": ["a=b"]}', "labels", (("a", "b"),)),
         ('{"resolv-conf": "/etc/other"}', "resolv_conf", Path("/etc/other")),
+        ('{"host-names": ["127.0.0.153", "[::1]:5353"]}', "host_names", LISTENERS),
+        ('{"host-names": "127.0.0.153"}', "host_names", LISTENERS[:1]),
+        ('{"host-names": []}', "host_names", ()),
         ('{"host-gateway-ip": "192.0.2.1"}', "host_gateway_ips", (ip_address("192.0.2.1"),)),
         ('{"host-gateway-ips": ["192.0.2.1"]}', "host_gateway_ips", (ip_address("192.0.2.1"),)),
         (
@@ -149,6 +156,10 @@ def test_the_options_of_a_drivers_networks_are_found_by_driver() -> None:
         (["--default-address-pool", "base=10.0.0.0/16,size=8"], "invalid size 8"),
         (["--default-network-opt", "bridge"], "must be like DRIVER=KEY=VALUE"),
         (["--data-root="], "must be a path"),
+        (
+            ["--host-names", "[::1]:"],
+            'invalid argument "[::1]:" for "--host-names" flag: invalid address for names: [::1]: (it must be like',
+        ),
     ],
 )
 def test_a_bad_command_line_is_refused_in_one_line(argv: list[str], message: str) -> None:
@@ -165,6 +176,8 @@ def test_a_bad_command_line_is_refused_in_one_line(argv: list[str], message: str
         ('{"mtu": true}', "mtu: must be a whole number, without quotes"),
         ('{"bip": 1}', "bip: must be a string, in quotes"),
         ('{"dns": "192.0.2.1"}', "dns: must be a list"),
+        ('{"host-names": ["::1", "fe80::1"]}', "host-names: invalid address for names: fe80::1: it means something on"),
+        ('{"host-names": 53}', "host-names: must be a string, in quotes"),
         ('{"default-address-pools": ["10.0.0.0/8"]}', "default-address-pools: must be like"),
         ('{"default-network-opts": []}', "default-network-opts: must be like"),
         ('{"mtu": 1400, "mtu": 1500}', "mtu is given twice"),

@@ -12,19 +12,19 @@ from netwright.controller.engine import NetworkEngine
 from netwright.controller.names import NameRules
 from netwright.errors import OperationFailed
 from netwright.host.notices import LinkDown
-from netwright.host.ops import SetNameView
+from netwright.host.ops import SetNameView, StopNames
 from netwright.model.listener import Listener
 
-LISTENER, OTHER = Listener.parse("127.0.0.153"), Listener.parse("127.0.0.154:5353")
+LISTENER, OTHER, IPV6 = map(Listener.parse, ("127.0.0.153", "127.0.0.154:5353", "::1"))
 BRIDGE = "com.docker.network.bridge.name"
 ENOUGH = 200
 """Turns of the event loop in which everything that was begun is done."""
 
 
-def asking(listener: Listener | None, world: World | None = None) -> World:
-    """Return a world whose host asks at an address, going on from another world."""
-    world = world or World()
-    world.settings = replace(SETTINGS, host_names=listener)
+def asking(*listeners: Listener, former: World | None = None) -> World:
+    """Return a world whose host asks at some addresses, going on from another world."""
+    world = former or World()
+    world.settings = replace(SETTINGS, host_names=listeners)
     return world
 
 
@@ -96,11 +96,34 @@ async def test_a_restart_changes_nothing_and_another_address_takes_the_place_of_
     await world.live()
     assert seen(world) == ["blue"]
 
-    await asking(OTHER, world).live()
+    await asking(OTHER, former=world).live()
     assert (seen(world), seen(world, OTHER)) == (None, ["blue"])
 
-    await asking(None, world).live()
+    await asking(former=world).live()
     assert (seen(world), seen(world, OTHER)) == (None, None)
+
+
+async def test_several_addresses_see_the_same_and_come_and_go_one_by_one(world: World, resolved: FakeResolved) -> None:
+    both = asking(LISTENER, IPV6, LISTENER, former=world)
+    await make(await started(both, resolved), "green")
+    assert seen(both) == seen(both, IPV6) == ["blue", "green"]
+    assert [led for led, _ in resolved.led.values()] == [(LISTENER, IPV6)] * 2
+
+    await started(asking(IPV6, former=both), resolved)
+    assert (seen(both), seen(both, IPV6)) == (None, ["blue", "green"])
+    assert [led for led, _ in resolved.led.values()] == [(IPV6,)] * 2
+
+
+async def test_an_address_that_is_not_answered_is_a_difference_that_names_it_and_is_cured(world: World) -> None:
+    both = asking(LISTENER, IPV6, former=world)
+    engine = await both.live()
+    await both.host.do([StopNames(netns=IPV6.place)])
+
+    found = await engine.diagnosis.check()
+    assert [(one.subject, one.what) for one in found] == [("the host at [::1]:53", "names are not answered in it")]
+    await engine.diagnosis.repair()
+
+    assert seen(both) == seen(both, IPV6) == ["blue"]
 
 
 async def test_what_could_not_be_told_is_told_with_the_next_change(
@@ -133,7 +156,7 @@ async def test_a_link_leads_its_networks_own_domains_to_us_while_the_network_liv
         "blue": ("blue.docker.internal",),
         "app-default": ("app_default.docker.internal", "app_default"),
     }
-    assert {server for server, _ in resolved.led.values()} == {LISTENER}
+    assert {servers for servers, _ in resolved.led.values()} == {(LISTENER,)}
 
     calls = resolved.calls
     await world.engine.networks.remove("app_default")
@@ -144,13 +167,13 @@ async def test_a_link_leads_its_networks_own_domains_to_us_while_the_network_liv
 
 
 async def test_a_bridge_of_somebody_else_keeps_what_its_owner_has_set(world: World, resolved: FakeResolved) -> None:
-    resolved.led[number(world, "stranger")] = (OTHER, ("corp.example",))
+    resolved.led[number(world, "stranger")] = ((OTHER,), ("corp.example",))
     await world.engine.networks.create(network("guest", options={BRIDGE: "stranger"}))
     await give_turns(ENOUGH)
     assert seen(world) == ["blue", "guest"]
     assert led(world, resolved) == {"blue": ("blue.docker.internal",), "stranger": ("corp.example",)}
 
-    await started(asking(None, world), resolved)
+    await started(asking(former=world), resolved)
 
     assert led(world, resolved) == {"stranger": ("corp.example",)}
 
@@ -195,13 +218,13 @@ async def test_where_the_host_asks_no_more_links_lead_nothing_to_us_and_those_of
     world: World, resolved: FakeResolved
 ) -> None:
     stranger = number(world, "stranger")
-    resolved.led[stranger] = (OTHER, ("corp.example",))
-    await started(asking(None, world), resolved)
+    resolved.led[stranger] = ((OTHER,), ("corp.example",))
+    await started(asking(former=world), resolved)
 
     assert set(resolved.led) == {stranger}
 
     resolved.calls = 0
-    await started(asking(None, world), resolved)
+    await started(asking(former=world), resolved)
     assert resolved.calls == 0, "nobody who has never asked for it has to do with systemd-resolved"
 
 

@@ -11,7 +11,7 @@ from netwright.api.whole import Whole
 from netwright.api.wire.firewall import Checked, Difference, Explained
 from netwright.insight.check import Findings
 from netwright.insight.explain import Explanation
-from netwright.publish.allocate import show
+from netwright.model.addressing import show
 
 
 class Explains(Protocol):

@@ -25,6 +25,8 @@ OUT_SLOT = wire.LARGEST + 64
 """Room for one answer by UDP, with headers."""
 NAME = 16
 """`struct sockaddr_in`: family, port, address, each as it stands in packets."""
+NAME6 = 28
+"""`struct sockaddr_in6`: family, port, flow, address, number of the link."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _recvmmsg, _sendmmsg = _libc.recvmmsg, _libc.sendmmsg
@@ -61,23 +63,24 @@ class Row:
     """Messages of one piece each, laid out for the kernel.
 
     The bytes of each lie in a slot of `data` and its address in one of `names`, unless the sockets are connected: then
-    it is not `named`. `room` are the bytes of a slot.
+    that has no room. `room` and `name` are the bytes of a slot.
     """
 
-    def __init__(self, room: int, *, named: bool = True) -> None:
-        self.room = room
+    def __init__(self, room: int, name: int = NAME) -> None:
+        self.room, self.name = room, name
         # Of these pages only those exist that something was ever written to.
         self.data = memoryview(mmap.mmap(-1, SLOTS * room))
-        self.names = memoryview(bytearray(SLOTS * NAME))
-        self.data_address, self.names_address = _address(self.data), _address(self.names)
+        self.names = memoryview(bytearray(SLOTS * name))
+        self.data_address = _address(self.data)
+        self.names_address = _address(self.names) if name else 0
         self._vectors = (_Vector * SLOTS)()
         self._messages = (_Message * SLOTS)()
         for slot in range(SLOTS):
             self._vectors[slot].base = self.data_address + slot * room
             self._vectors[slot].length = room
             header = self._messages[slot].header
-            if named:
-                header.name, header.name_length = self.names_address + slot * NAME, NAME
+            if name:
+                header.name, header.name_length = self.names_address + slot * name, name
             header.vectors, header.vector_count = ctypes.addressof(self._vectors[slot]), 1
         self.address = ctypes.addressof(self._messages)
 
@@ -85,12 +88,16 @@ class Row:
 class Inbox(Row):
     """Datagrams that were received."""
 
-    def __init__(self, room: int = IN_SLOT, *, named: bool = True) -> None:
-        super().__init__(room, named=named)
+    def __init__(self, room: int = IN_SLOT, name: int = NAME) -> None:
+        super().__init__(room, name)
         # As plain numbers: through ctypes' own attributes it would take ten times as long.
         numbers = memoryview(self._messages).cast("B").cast("I")
         self.lengths = numbers[_Message.length.offset // 4 :: ctypes.sizeof(_Message) // 4]
         """How many bytes each datagram has."""
+
+    def sender(self, slot: int) -> bytes:
+        """Return the address that the datagram in a slot came from."""
+        return self.names[slot * self.name : (slot + 1) * self.name].tobytes()
 
     def fill(self, descriptor: int) -> int:
         """Receive what is there; return how many datagrams that was, or -1 with the reason in `ctypes.get_errno`."""
@@ -100,8 +107,8 @@ class Inbox(Row):
 class Outgoing(Row):
     """Datagrams that leave by one socket, many in one system call."""
 
-    def __init__(self, room: int, *, named: bool = True) -> None:
-        super().__init__(room, named=named)
+    def __init__(self, room: int, name: int = NAME) -> None:
+        super().__init__(room, name)
         self._sizes = memoryview(self._vectors).cast("B").cast("L")
         self.count = 0
 
@@ -111,7 +118,7 @@ class Outgoing(Row):
         place = slot * self.room
         self.data[place : place + length] = packet
         if name:
-            self.names[slot * NAME : slot * NAME + len(name)] = name
+            self.names[slot * self.name : slot * self.name + len(name)] = name
         self._sizes[2 * slot + 1] = length
         self.count = slot + 1
 
@@ -178,14 +185,14 @@ class Outbox:
         self._constant = bytearray(_IPV4 + _FROM_53)
         constant = _address(self._constant)
         for slot in range(SLOTS):
-            name = inbox.names_address + slot * NAME
+            name = inbox.names_address + slot * inbox.name
             identity = (inbox.data_address + slot * IN_SLOT, 2)
             raw = ((constant, len(_IPV4)), (name + 4, 4), (constant + len(_IPV4), 2), (name + 2, 2), (0, 4))
             laid = (*raw, identity, (0, 0)) if pieces == RAW else (identity, (0, 0))
             for piece, (base, length) in enumerate(laid, slot * pieces):
                 self._vectors[piece].base, self._vectors[piece].length = base, length
             header = self._messages[slot].header
-            header.name, header.name_length = name, NAME
+            header.name, header.name_length = name, inbox.name
             header.vectors, header.vector_count = ctypes.addressof(self._vectors[slot * pieces]), pieces
         self.vectors = memoryview(self._vectors).cast("B").cast("L")
         self.places = [self._places(slot * pieces, pieces) for slot in range(SLOTS)]
@@ -232,7 +239,7 @@ class Late:
     """Answers that were not there yet when their queries came: kept for a moment, and sent together."""
 
     def __init__(self) -> None:
-        self._outgoing = Outgoing(OUT_SLOT)
+        self._outgoing = Outgoing(OUT_SLOT, NAME6)
         self._descriptor = -1
 
     def add(self, way: Way, identity: bytes, tail: bytes, name: bytes) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from netwright.kernel.resolver.batch import IN_SLOT, NAME, PLAIN, RAW, Inbox, Outbox, Prepared, Turns
+from netwright.kernel.resolver.batch import IN_SLOT, NAME6, PLAIN, RAW, Inbox, Outbox, Prepared, Turns
 from netwright.kernel.resolver.shortcuts import Shortcuts
 from netwright.kernel.resolver.station import Station
 
@@ -29,10 +29,12 @@ class Datagrams:
         self._inbox = Inbox()
         self._raw = Outbox(self._inbox, RAW)
         self._plain = Outbox(self._inbox, PLAIN)
+        self._inbox6 = Inbox(name=NAME6)
+        self._plain6 = Outbox(self._inbox6, PLAIN)
 
     def serve(self, station: Station) -> None:
         """Answer what has come for a sandbox, up to a batch."""
-        inbox = self._inbox
+        inbox = self._inbox6 if station.is_ipv6 else self._inbox
         count = inbox.fill(station.datagrams.fileno())
         if count <= 0:
             return
@@ -47,7 +49,7 @@ class Datagrams:
         if station.shortcut is not None:
             self._shorten(station, said, count)
         descriptor = station.descriptor
-        outbox = self._raw if station.is_raw else self._plain
+        outbox = self._raw if station.is_raw else self._plain6 if station.is_ipv6 else self._plain
         data, vectors, known = inbox.data, outbox.vectors, station.known
         start = unsent = 0
         for length, (head, place, size) in zip(inbox.lengths[:count].tolist(), outbox.places, strict=False):
@@ -56,7 +58,7 @@ class Datagrams:
                 slot = start // IN_SLOT
                 outbox.send(descriptor, unsent, slot)
                 unsent = slot
-                answer = self._slowly(station, slot)
+                answer = self._slowly(station, inbox, slot)
                 if answer is None:
                     unsent = slot + 1
             if answer is not None:
@@ -82,7 +84,7 @@ class Datagrams:
                 case Turns(orders=orders):
                     shortcut.keep(said, tail, orders)
 
-    def _slowly(self, station: Station, slot: int) -> Prepared | None:
-        inbox, start = self._inbox, slot * IN_SLOT
+    def _slowly(self, station: Station, inbox: Inbox, slot: int) -> Prepared | None:
+        start = slot * IN_SLOT
         packet = inbox.data[start : start + inbox.lengths[slot]].tobytes()
-        return self._slow(station, packet, inbox.names[slot * NAME : slot * NAME + 8].tobytes())
+        return self._slow(station, packet, inbox.sender(slot))

@@ -130,8 +130,8 @@ class Lines:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._replies = Inbox(_ROOM, named=False)
-        self._outgoing = Outgoing(IN_SLOT, named=False)
+        self._replies = Inbox(_ROOM, name=0)
+        self._outgoing = Outgoing(IN_SLOT, name=0)
         self._queries: list[Datagram] = []
         self._unsent: list[Datagram] = []
         self._line_in_use: Line | None = None

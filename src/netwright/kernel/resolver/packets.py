@@ -26,7 +26,7 @@ are lines of JSON (`dns.exchange`), on the lines after the first.
 `list`, `get` and `retire` stay as they are in every version: with them an engine takes over from an older resolver.
 """
 
-VERSION = 4
+VERSION = 5
 """Rises with every change of what the resolver says or does, so that an engine replaces one that lacks it."""
 
 PAGE = 200

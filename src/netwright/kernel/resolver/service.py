@@ -3,11 +3,11 @@
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from netwright.dns import local, outside, wire
 from netwright.dns.explain import Explanation, explain
 from netwright.dns.local import Elsewhere
+from netwright.dns.resolvconf import without
 from netwright.dns.upstream import Upstream, of_view
 from netwright.dns.wire import Malformed, Query
 from netwright.dns.zone import Joined, Member, View, Zone
@@ -57,8 +57,8 @@ class Service:
         self.knows = False
         """Whether it has ever been told a whole zone."""
         self.stations: dict[str, Station] = {}
-        self._outside: Station | None = None
-        """Where the host asks, if it does."""
+        self._outside: list[Station] = []
+        """Where the host asks, if it does: it sees the same everywhere."""
         self._conf = host.conf
         self.notices = Notices()
         self.late = Late()
@@ -70,15 +70,17 @@ class Service:
         self.stations[station.key] = station
         self.zone.views[station.key] = station.view
         if station.is_host:
-            self._turn_outside(station)
+            self._outside.append(station)
+            self._follow_host()
 
     def close(self, station: Station) -> None:
         """Serve it no more."""
         del self.stations[station.key]
         if station.shortcut is not None:
             self.shortcuts.close(station.shortcut)
-        if self._outside is station:
-            self._turn_outside(None)
+        if station in self._outside:
+            self._outside.remove(station)
+            self._follow_host()
         self._clashes.pop(station.key, None)
         for zone in self._zones():
             zone.views.pop(station.key, None)
@@ -128,14 +130,10 @@ class Service:
         """Tell whether anybody is served but the host, which has nothing to ask for where there is no sandbox."""
         return any(not station.is_host for station in self.stations.values())
 
-    def _turn_outside(self, station: Station | None) -> None:
-        self._outside = station
-        self._follow_host()
-
     @property
     def _names_outside(self) -> Sequence[Joined]:
         """The networks whose names the host is told."""
-        return self._outside.view.networks if self._outside is not None else ()
+        return self._outside[0].view.networks if self._outside else ()
 
     def _zones(self) -> list[Zone]:
         return [self.zone] if self._next is None else [self.zone, self._next]
@@ -181,9 +179,8 @@ class Service:
         Where the host asks us, we do not ask it: a sandbox would be told of networks that are not its own.
         """
         self._generation = self._host.generation
-        self._conf = self._host.conf
-        if self._outside is not None and (ours := self._outside.own_server):
-            self._conf = replace(self._conf, servers=tuple(one for one in self._conf.servers if one != ours))
+        ours = {station.own_server for station in self._outside if station.own_server is not None}
+        self._conf = without(self._host.conf, ours)
         self._forwarder.cache.clear()
         for station in self.stations.values():
             station.forget()

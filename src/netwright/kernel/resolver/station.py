@@ -5,6 +5,7 @@ Where the host itself asks, that is one as well.
 
 import os
 import socket
+from ipaddress import ip_address
 
 from netwright.dns.upstream import Upstream
 from netwright.dns.wire import Query
@@ -54,9 +55,10 @@ class Station:
         self.datagrams = socket.socket(fileno=datagrams)
         self.streams = socket.socket(fileno=streams)
         self.raw = socket.socket(fileno=rest[0]) if rest else None
-        address, port = self.datagrams.getsockname()
-        self.own_server = address if self.is_host and port == _PORT else ""
-        """What a resolv.conf of the host would say that asks here."""
+        self.is_ipv6 = self.datagrams.family == socket.AF_INET6
+        address, port, *_ = self.datagrams.getsockname()
+        self.own_server = ip_address(address) if self.is_host and port == _PORT else None
+        """The server in a resolv.conf of the host that asks here."""
         self._link = rest[1] if len(rest) > 1 else -1
         self.descriptor = (self.raw or self.datagrams).fileno()
         """By which answers leave, being `is_raw` or not."""
