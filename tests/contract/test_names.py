@@ -112,11 +112,16 @@ async def test_all_names_are_replaced_at_once(rig: Rig, inside: str) -> None:
     assert rig.addresses(inside, "web") is None
 
 
-async def test_the_host_is_answered_at_a_place_of_its_own(rig: Rig) -> None:
-    place = Listener.parse("127.0.0.153").place
+@pytest.mark.parametrize("address", ["127.0.0.153", "[::1]:5353"])
+async def test_the_host_is_answered_at_a_place_of_its_own(rig: Rig, address: str) -> None:
+    place = Listener.parse(address).place
     begun = ServeNames(netns=place, view=replace(SEES, outside=True))
     await rig.host.do([PublishNames(member=WEB), begun])
     assert await served(rig) == (place,)
+    said = await rig.host.ask(queries.ExplainName(netns=place, name="web.one", kind="A"))
+    assert (said.source, said.told) == ("zone", ("10.0.0.1",))
+    said = await rig.host.ask(queries.ExplainName(netns=place, name="else", kind="A"))
+    assert (said.source, said.servers) == ("nowhere", ())
     assert await rig.host.ask(queries.NamesCounted(f"{rig.directory}/netns")) == ()
     await rig.host.do([inverse_of(begun), StopNames(netns=place)])
     assert await served(rig) == ()

@@ -77,6 +77,24 @@ def test_the_host_is_told_of_the_containers_of_all_networks_and_of_nothing_else(
     assert ask(machine, LISTENER6, "example.org", "A") == ["REFUSED"]
 
 
+def test_what_the_host_is_answered_is_told_with_its_reason(asked: Engine) -> None:
+    asked.docker("run", "-d", "--name", "also", "--network", "shop_default", "--network-alias", "web", *SLEEP)
+
+    def said(*question: str) -> tuple[int, list[str]]:
+        done = asked.netwright("dns", "query", *question, check=False)
+        return done.returncode, done.stdout.splitlines()
+
+    assert said("db") == (0, ["db A 10.82.0.9", "why: a name on network shop_default"])
+    code, lines = said("web")
+    assert (code, lines[1:]) == (1, ["note: network shop_default knows another one: web.shop_default"])
+    assert lines[0].startswith("why: a name on network shop and another one on network shop_default: REFUSED")
+    assert said("no.shop.docker.internal") == (
+        1,
+        ["why: a name that only a container could have, and none has: NXDOMAIN"],
+    )
+    assert said("example.org")[1][0].startswith("why: no container has it: REFUSED")
+
+
 def test_networks_and_containers_that_come_and_go_are_known_and_unknown_to_the_host_at_once(asked: Engine) -> None:
     asked.docker("network", "create", "--subnet", "10.83.0.0/24", "late")
     asked.docker("run", "-d", "--name", "cache", "--network", "late", "--ip", "10.83.0.9", *SLEEP)

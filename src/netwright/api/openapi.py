@@ -110,6 +110,7 @@ SAID: Mapping[str, Said] = {
     "POST /netwright/containers/{id...}/publish": Said((), publishing.Publication, status=204),
     "POST /netwright/containers/{id...}/unpublish": Said((), publishing.Publication, status=204),
     "GET /netwright/containers/{id...}/dns": Said(("name", "type"), shows=names.NameExplained),
+    "GET /netwright/dns/host": Said(("name", "type"), shows=names.NameExplained),
     "GET /netwright/dns": Said(shows=list[names.NamesCounted]),
     "GET /netwright/firewall": Said(shows="text/plain"),
     "GET /netwright/firewall/explain": Said(("from", "to"), shows=firewall.Explained),

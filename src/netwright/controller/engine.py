@@ -250,7 +250,8 @@ class NetworkEngine:
     @property
     def name_questions(self) -> NameQuestions:
         """What can be asked about names."""
-        return NameQuestions(self.sandboxes, self._host, self._settings.netns_directory)
+        settings = self._settings
+        return NameQuestions(self.sandboxes, self._host, settings.netns_directory, settings.host_names)
 
     def _name_rules(self) -> NameRules:
         rules = self._settings.names

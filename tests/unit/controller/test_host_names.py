@@ -10,7 +10,7 @@ from tests.unit.controller.world import SETTINGS, World, give_turns, network
 from netwright.controller import link_dns
 from netwright.controller.engine import NetworkEngine
 from netwright.controller.names import NameRules
-from netwright.errors import OperationFailed
+from netwright.errors import Conflict, InvalidInput, OperationFailed
 from netwright.host.notices import LinkDown
 from netwright.host.ops import SetNameView, StopNames
 from netwright.model.listener import Listener
@@ -124,6 +124,27 @@ async def test_an_address_that_is_not_answered_is_a_difference_that_names_it_and
     await engine.diagnosis.repair()
 
     assert seen(both) == seen(both, IPV6) == ["blue"]
+
+
+async def test_what_the_host_would_be_told_is_asked_where_it_is_answered(world: World) -> None:
+    both = asking(LISTENER, IPV6, former=world)
+    questions = (await both.live()).name_questions
+    said = await questions.explain_to_host("nobody.blue", "A")
+    assert (said.source, said.told) == ("nowhere", ())
+    with pytest.raises(InvalidInput, match="no type X"):
+        await questions.explain_to_host("web.blue", "X")
+
+    await both.host.do([StopNames(netns=LISTENER.place)])
+    assert await questions.explain_to_host("nobody.blue", "A") == said
+    await both.host.do([StopNames(netns=IPV6.place)])
+    with pytest.raises(Conflict, match=r"not answered at 127\.0\.0\.153:53 and \[::1\]:53: .* netwright repair tries"):
+        await questions.explain_to_host("nobody.blue", "A")
+
+
+async def test_where_the_host_is_not_to_ask_it_is_said_how_it_could(world: World) -> None:
+    questions = (await asking(former=world).live()).name_questions
+    with pytest.raises(Conflict, match=r"start the engine with --host-names .* or ask .* --from"):
+        await questions.explain_to_host("web.blue", "A")
 
 
 async def test_what_could_not_be_told_is_told_with_the_next_change(

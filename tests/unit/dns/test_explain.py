@@ -57,5 +57,34 @@ def test_what_cannot_be_asked_is_refused(name: str, kind: str) -> None:
         said(name, kind)
 
 
+ALL = View(networks=(ONE, Joined(id="3", name="three_four"), TWO), egress=False, outside=True)
+
+
+def test_the_host_is_told_where_a_name_is_and_what_it_is_called() -> None:
+    assert said("web.two", view=ALL) == Explanation(source="zone", why="a name on network two", told=("10.0.0.2",))
+    assert said("web.two", "AAAA", view=ALL).told == ()
+    assert said("1.0.0.10.in-addr.arpa", "PTR", view=ALL).told == ("web.one.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "why", "clash"),
+    [
+        ("web", "a name on network one and another one on network two: REFUSED", "two"),
+        ("no.three_four", "NXDOMAIN", ""),
+        ("example.org", "REFUSED, so that the host asks its other servers", ""),
+    ],
+)
+def test_what_the_host_is_not_told_has_a_reason_and_is_asked_of_nobody(name: str, why: str, clash: str) -> None:
+    one, two = (
+        Member(network=n, endpoint=n, names=(f"c{n}", "web"), addresses=(bytes((10, 0, 0, int(n))),)) for n in "12"
+    )
+    made = Zone()
+    made.add(one)
+    made.add(two)
+    answer = explain(made, ALL, name, "A", HOST)
+    assert (answer.source, answer.told, answer.servers, answer.clash) == ("nowhere", (), (), clash)
+    assert why in answer.why
+
+
 def test_an_explanation_passes_through_text_unchanged() -> None:
     assert load_explanation(dump_explanation(said("web"))) == said("web")

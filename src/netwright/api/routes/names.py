@@ -31,6 +31,9 @@ class Questions(Protocol):
     async def explain(self, sandbox: Id, name: str, kind: str) -> Explanation:
         """Return what would be answered in a stack, and why."""
 
+    async def explain_to_host(self, name: str, kind: str) -> Explanation:
+        """Return what would be answered to the host itself, and why."""
+
     async def counts(self) -> Mapping[Id, NameCounts]:
         """Return what has happened with names in each stack."""
 
@@ -46,27 +49,20 @@ class NameRoutes:
         """Return the table."""
         return [
             Route("GET", "/netwright/containers/{id...}/dns", self.explain),
+            Route("GET", "/netwright/dns/host", self.explain_to_host),
             Route("GET", "/netwright/dns", self.counts),
         ]
 
     async def explain(self, call: Call) -> web.StreamResponse:
         """Tell what a program in a container would be answered for `name` and `type`."""
         container = self._containers.get(call["id"])
-        name, kind = call.text("name"), call.text("type", "A").upper()
-        if not name.strip("."):
-            raise InvalidInput("name is empty: say which name is asked for")
-        said = await self._questions.explain(container.sandbox, name, kind)
-        return answer(
-            NameExplained(
-                name=name,
-                type=kind,
-                source=said.source,
-                why=said.why,
-                told=list(said.told),
-                clash=said.clash,
-                servers=list(said.servers),
-            )
-        )
+        name, kind = _asked(call)
+        return _explained(name, kind, await self._questions.explain(container.sandbox, name, kind))
+
+    async def explain_to_host(self, call: Call) -> web.StreamResponse:
+        """Tell what a program of the host itself would be answered for `name` and `type`."""
+        name, kind = _asked(call)
+        return _explained(name, kind, await self._questions.explain_to_host(name, kind))
 
     async def counts(self, _: Call) -> web.StreamResponse:
         """Tell what has happened with names in each container."""
@@ -88,3 +84,25 @@ class NameRoutes:
                 if container.joins is None and (counts := counted.get(container.sandbox)) is not None
             ]
         )
+
+
+def _asked(call: Call) -> tuple[str, str]:
+    """Return the name and the type that are asked for. Raises InvalidInput."""
+    name = call.text("name")
+    if not name.strip("."):
+        raise InvalidInput("name is empty: say which name is asked for")
+    return name, call.text("type", "A").upper()
+
+
+def _explained(name: str, kind: str, said: Explanation) -> web.StreamResponse:
+    return answer(
+        NameExplained(
+            name=name,
+            type=kind,
+            source=said.source,
+            why=said.why,
+            told=list(said.told),
+            clash=said.clash,
+            servers=list(said.servers),
+        )
+    )

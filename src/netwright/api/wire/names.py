@@ -6,7 +6,7 @@ from netwright.api.wire.shape import Shape
 
 
 class NameExplained(Shape, kw_only=True):
-    """What a program in a container would be answered. `Source` is `zone`, `upstream` or `nowhere`."""
+    """What a program in a container, or of the host, would be answered. `Source` is `zone`, `upstream` or `nowhere`."""
 
     docker_name: ClassVar[str] = "NameExplained"
 

@@ -64,7 +64,7 @@ TABLE = (
     Entry("load", "archive.LOAD", IMAGES, "Load images from a tar archive or stdin", ("image load",)),
     Entry("rmi", "images.RM", IMAGES, "Remove one or more images", ("image rm", "image remove")),
     Entry("tag", "images.TAG", IMAGES, "Give an image another name", ("image tag",)),
-    Entry("dns query", "dns.QUERY", MANAGEMENT, "Tell what a container would be answered for a name, and why"),
+    Entry("dns query", "dns.QUERY", MANAGEMENT, "Tell what a container, or the host, is answered for a name, and why"),
     Entry("dns stats", "dns.STATS", MANAGEMENT, "Count the queries of each container"),
     Entry("image inspect", "inspect.IMAGE", IMAGES, "Show everything about images"),
     Entry("image prune", "prune.IMAGES", IMAGES, "Remove unused images"),

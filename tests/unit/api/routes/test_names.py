@@ -21,8 +21,17 @@ async def test_what_a_container_would_be_answered_is_told_with_its_reason(http: 
     assert engine.questions.asked == [(engine.containers.get("web").sandbox, "db", "AAAA")]
 
 
+async def test_so_is_what_the_host_would_be_answered(http: Http, engine: FakeEngine) -> None:
+    said = await http.get("/netwright/dns/host?name=db.shop")
+
+    assert (said["Name"], said["Type"], said["Told"]) == ("db.shop", "A", ["10.0.0.2"])
+    assert engine.questions.asked == [(None, "db.shop", "A")]
+
+
 async def test_bad_questions_are_refused(http: Http) -> None:
     await make(http)
+    assert (await http.call("GET", "/netwright/dns/host?type=A"))[0] == 400
+    assert (await http.call("GET", "/netwright/dns/host?name=a&type=X"))[0] == 400
     assert (await http.call("GET", "/netwright/containers/web/dns"))[0] == 400
     assert (await http.call("GET", "/netwright/containers/web/dns?name=a&type=X"))[0] == 400
     assert (await http.call("GET", "/netwright/containers/nobody/dns?name=a"))[0] == 404

@@ -30,10 +30,20 @@ def test_a_name_that_goes_nowhere_is_a_failure(engine: FakeEngine) -> None:
     assert (result.code, result.lines) == (1, ["why: no way out"])
 
 
-def test_it_must_be_said_who_asks(engine: FakeEngine) -> None:
+def test_without_a_container_it_is_the_host_who_asks(engine: FakeEngine) -> None:
+    engine.on("GET /netwright/dns/host", Answer(json={**KNOWN, "Name": "db.one", "Clash": ""}))
+    result = netwright(engine, "dns", "query", "db.one", "--type", "A")
+
+    assert (result.code, result.lines) == (0, ["db.one A 10.0.0.2", "why: a name on network one"])
+    assert engine.asked("GET /netwright/dns/host")[0].query == {"name": "db.one", "type": "A"}
+
+
+def test_where_the_host_is_not_answered_it_is_said_what_to_do(engine: FakeEngine) -> None:
+    engine.on("GET /netwright/dns/host", Answer(status=409, json={"message": "start the engine with --host-names"}))
     result = netwright(engine, "dns", "query", "db")
+
     assert result.code == 1
-    assert "--from CONTAINER" in result.err
+    assert "start the engine with --host-names" in result.err
 
 
 def test_figures_are_shown_by_container(engine: FakeEngine) -> None:

@@ -1,8 +1,7 @@
-"""`dns query` and `dns stats`: what the engine's resolver answers in containers, and how often."""
+"""`dns query` and `dns stats`: what the engine's resolver answers in containers and to the host, and how often."""
 
 from netwright.frontends.cli.command import Call, Command, Example
 from netwright.frontends.cli.document import Json, encode, items, number, text, texts
-from netwright.frontends.cli.failures import CommandFailed
 from netwright.frontends.cli.flags import Flag, switch
 from netwright.frontends.cli.ordering import natural
 from netwright.frontends.cli.rows import FORMAT, JSON, NO_TRUNC, Listing, Row, show
@@ -23,10 +22,8 @@ _LISTING = Listing(_COLUMNS, name="Name")
 def _query(call: Call) -> int:
     (name,) = call.arguments
     container = call.values.text("from")
-    if not container:
-        raise CommandFailed("say from which container the name is asked: --from CONTAINER")
     asked = {"name": name, "type": call.values.text("type")}
-    said = call.engine.get(f"/netwright/containers/{container}/dns", asked)
+    said = call.engine.get(f"/netwright/containers/{container}/dns" if container else "/netwright/dns/host", asked)
     if call.values.on("json"):
         call.console.line(encode(said, indent=4 if call.console.is_terminal else None))
         return 0
@@ -57,14 +54,15 @@ def _row(counts: Json) -> Row:
 
 
 QUERY = Command(
-    "[OPTIONS] NAME --from CONTAINER",
+    "[OPTIONS] NAME",
     _query,
     (
         Example("dns query db --from web", "what web is told of db, and why"),
         Example("dns query example.org --type AAAA --from web", "whom a name is asked of that no network knows"),
+        Example("dns query db.shop", "what the host itself is told, where the engine runs with --host-names"),
     ),
     flags=(
-        Flag("from", "Container that asks", takes="container"),
+        Flag("from", "Container that asks; without it, the host itself does", takes="container"),
         Flag("type", "Type of record: A, AAAA, PTR, MX, ...", default="A"),
         JSON,
     ),
