@@ -5,6 +5,9 @@ from netwright.errors import NetwrightError
 FAILED = 1
 """The engine refused, or a command was given the wrong number of arguments."""
 
+DIFFERENT = 3
+"""A check found that something is not as it should be, or a repair left it so; FAILED is for one that was not made."""
+
 UNUSABLE = 125
 """A flag cannot be read; and any failure of `run` before the container's own process decides (Docker's codes)."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from netwright.frontends.cli.command import Call, Command, Example
 from netwright.frontends.cli.document import Json, encode, items, text, texts
-from netwright.frontends.cli.failures import CommandFailed
+from netwright.frontends.cli.failures import DIFFERENT, CommandFailed
 from netwright.frontends.cli.flags import switch
 from netwright.frontends.cli.rows import JSON
 
@@ -43,10 +43,6 @@ def _explain(call: Call) -> int:
     for note in notes:
         call.console.line(f"note: {note}")
     return 0
-
-
-DIFFERENT = 3
-"""The exit code that says that something is not as it should be; 1 is for a check that could not be made."""
 
 
 def _check(call: Call) -> int:

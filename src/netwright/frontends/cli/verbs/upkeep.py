@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from netwright.frontends.cli.command import Call, Command, Example
 from netwright.frontends.cli.document import Json, encode, items, text
+from netwright.frontends.cli.failures import DIFFERENT
 from netwright.frontends.cli.rows import JSON
 
 
@@ -15,7 +16,7 @@ def _check(call: Call) -> int:
         _print(call, found, "cure: ")
     else:
         call.console.line("nothing: everything is as it should be")
-    return 1 if found else 0
+    return DIFFERENT if found else 0
 
 
 def _repair(call: Call) -> int:
@@ -23,12 +24,12 @@ def _repair(call: Call) -> int:
     mended, left = (items(said.get(key) if isinstance(said, dict) else None) for key in ("Mended", "Left"))
     if call.values.on("json"):
         call.console.line(encode(said, indent=4 if call.console.is_terminal else None))
-        return 1 if left else 0
+        return DIFFERENT if left else 0
     _print(call, mended, "done: ")
     _print(call, left, "could not be done: ")
     if not (mended or left):
         call.console.line("nothing to repair: everything is as it should be")
-    return 1 if left else 0
+    return DIFFERENT if left else 0
 
 
 def _print(call: Call, differences: Sequence[Json], ending: str) -> None:
@@ -40,16 +41,16 @@ CHECK = Command(
     "[OPTIONS]",
     _check,
     (
-        Example("check", "every difference between what should be and what is, each with its cure"),
-        Example("check --json", "the same for a script; the exit code is 1 where there is any"),
+        Example("check", "every difference between what should be and what is, each with its cure; nothing is changed"),
+        Example("check --json", "for a monitor; the exit code is 3 where something differs"),
     ),
     flags=(JSON,),
-    about="Nothing is changed. Exit code 0: no difference; 1: there are some.",
+    about="The exit code is 0 where everything is as it should be, 3 where something differs, 1 where nobody can tell.",
 )
 REPAIR = Command(
     "[OPTIONS]",
     _repair,
-    (Example("repair", "put everything right, and say what was wrong"),),
+    (Example("repair", "put everything right, and say what was wrong; what stands right is left alone"),),
     flags=(JSON,),
-    about="What stands right is left alone, connections go on. Exit code 0: all is right now; 1: something is left.",
+    about="The exit code is 0 where everything is right now, 3 where something is left, 1 where it could not be tried.",
 )
