@@ -28,7 +28,6 @@ Changes of state are carried out to their end even where the client that asked g
 """
 
 import asyncio
-import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -47,7 +46,7 @@ from netwright.containers.layout import Layout
 from netwright.containers.lifecycle import is_running
 from netwright.containers.lives import Lives
 from netwright.containers.logs import read_log
-from netwright.containers.removal import Removal
+from netwright.containers.removal import Removal, behind_failure
 from netwright.containers.replay import Replayed
 from netwright.containers.restoration import Restoration
 from netwright.containers.rows import Rows
@@ -61,8 +60,6 @@ from netwright.model.names import Id, check_container_name
 from netwright.model.network import EndpointSpec
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 10.0
 """How long the engine's end waits for changes under way."""
@@ -134,15 +131,9 @@ class Containers:
             raise
         except (NetwrightError, OSError):
             if row.host.auto_remove:
-                await self._remove_failed(row.id)
+                with behind_failure():
+                    await self._remove(row.id, volumes=True)
             raise
-
-    async def _remove_failed(self, identity: Id) -> None:
-        """Remove a container that could not be started: that is what its user is to hear of."""
-        try:
-            await self._remove(identity, volumes=True)
-        except NetwrightError as failure:
-            log.error("%s", failure)
 
     async def stop(self, reference: str, *, seconds: int | None = None, signal: str = "") -> None:
         """Ask it to end, and kill it after some seconds."""

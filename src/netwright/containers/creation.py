@@ -11,7 +11,7 @@ from netwright.containers.checks import check, donor_of
 from netwright.containers.disk import on_disk
 from netwright.containers.images import Images
 from netwright.containers.inside import root_at
-from netwright.containers.removal import Removal
+from netwright.containers.removal import Removal, behind_failure
 from netwright.containers.rootfs import RootFileSystems
 from netwright.containers.rows import Rows
 from netwright.containers.spec.mounts import BIND, VOLUME, Wish, parse_volumes_from, wishes
@@ -70,7 +70,8 @@ class Creation:
         try:
             row = await self._made(row, request, wanted, donor)
         except BaseException:
-            await self.removal.attempt(row, volumes=True)
+            with behind_failure():
+                await self.removal.remove(row.id, volumes=True)
             raise
         self.announcements.container("create", row)
         return row, warnings

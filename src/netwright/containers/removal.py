@@ -2,7 +2,8 @@
 
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -20,6 +21,15 @@ from netwright.model.container import Container, Status
 from netwright.model.names import Id
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def behind_failure() -> Iterator[None]:
+    """Leave to the log what a removal behind a failure could not do: the failure is what the user is to hear of."""
+    try:
+        yield
+    except NetwrightError as failure:
+        log.error("%s", failure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +69,6 @@ class Removal:
         if failures:
             await self._note_failure(row, failures)
         return before
-
-    async def attempt(self, row: Container, *, volumes: bool) -> None:
-        """Remove what there is of a container behind a failure, which is what its user is to hear of."""
-        try:
-            await self.remove(row.id, volumes=volumes)
-        except NetwrightError as failure:
-            log.error("%s", failure)
 
     async def _announced(self, row: Container, *, volumes: bool) -> Container:
         """Return the row of a container that goes, as it is on disk; one that is half made goes as it is."""
