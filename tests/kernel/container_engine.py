@@ -6,6 +6,7 @@ The runtime, conmon, overlayfs and the images are real; only the sandboxes are a
 import asyncio
 import ctypes
 import functools
+import hashlib
 import io
 import os
 import tarfile
@@ -20,7 +21,9 @@ import pytest
 
 from netwright.containers.api import AttachRequest, Frame, LogRequest, Session
 from netwright.containers.assembly import Services, Settings, assemble
+from netwright.containers.cgroups import ROOT
 from netwright.containers.processes import become_reaper
+from netwright.containers.spec.config import CGROUP_PARENT
 from netwright.controller.api import Attachment, SandboxRequest
 from netwright.errors import NotFound
 from netwright.host.ops import CreateNamespace, DeleteNamespace, SetLinkUp
@@ -118,8 +121,15 @@ class Engine:
     def __post_init__(self) -> None:
         self.services = self._assembled()
 
+    @property
+    def tag(self) -> str:
+        """What tells its cgroups from those of engines of other tests, which may run at the same time."""
+        return hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]
+
     def _assembled(self) -> Services:
-        settings = Settings(data_root=self.directory / "data", exec_root=self.directory / "run", runtime="runc")
+        settings = Settings(
+            data_root=self.directory / "data", exec_root=self.directory / "run", tag=self.tag, runtime="runc"
+        )
         return assemble(settings, store=self.store, sandboxes=self.sandboxes, host=self.host, bus=self.bus)
 
     async def come_back(self) -> None:
@@ -237,6 +247,10 @@ def assert_nothing_left(engine: Engine) -> None:
     assert list((engine.directory / "run" / "runtime").iterdir()) == []
     assert list((engine.directory / "run" / "containers").iterdir()) == []
     assert list((engine.directory / "data" / "containers").iterdir()) == []
+    for hierarchy in (ROOT, *ROOT.iterdir()):
+        if (cgroup := Path(f"{hierarchy}{CGROUP_PARENT}", engine.tag)).is_dir():
+            # The kernel lets it go only where no container's is left in it.
+            cgroup.rmdir()
 
 
 def _command_line(process: Path) -> str:
