@@ -58,6 +58,7 @@ def eventually(found: Callable[[], object], wanted: object) -> None:
 
 def test_the_host_is_told_of_the_containers_of_all_networks_and_of_nothing_else(asked: Engine) -> None:
     machine = asked.machine
+    assert "error" not in asked.log.read_text()
     asked.docker("run", "-d", "--name", "also", "--network", "shop_default", "--network-alias", "web", *SLEEP)
 
     assert ask(machine, LISTENER, "db", "A") == ["NOERROR", "10.82.0.9"]
@@ -93,6 +94,9 @@ def test_what_the_host_is_answered_is_told_with_its_reason(asked: Engine) -> Non
         ["why: a name that only a container could have, and none has: NXDOMAIN"],
     )
     assert said("example.org")[1][0].startswith("why: no container has it: REFUSED")
+
+    refused = asked.netwright("dns", "query", "a..b", check=False)
+    assert refused.stderr == "Error response from daemon: 'a..b' has a label that DNS cannot carry\n"
 
 
 def test_networks_and_containers_that_come_and_go_are_known_and_unknown_to_the_host_at_once(asked: Engine) -> None:

@@ -592,6 +592,15 @@ def test_the_host_is_answered_as_long_as_there_is_a_sandbox(
 
 
 @BOTH
+def test_the_host_is_answered_by_a_resolver_that_begins_with_that(names: Names, host: Listener) -> None:
+    # As at the start of an engine: what is told to the first resolver has it answer already.
+    names.replace([member("web", "web")], {host.place: OUTSIDE})
+    names.open_host(host.place, replace(OUTSIDE, ttl=9))
+    assert ask_host("web", host=host) == [["10.0.0.1"]]
+    names.close(host.place)
+
+
+@BOTH
 def test_the_host_asks_by_tcp_as_well(box: Sandbox, names: Names, host: Listener) -> None:
     names.open_host(host.place, OUTSIDE)
     with of_host(host, socket.SOCK_STREAM) as client:

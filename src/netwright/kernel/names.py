@@ -60,9 +60,14 @@ class Names(Tending[ResolverClient]):
         """The namespaces that the resolver is known to answer in, by path: their inodes, which it keeps from going."""
 
     def open_host(self, place: str, view: View) -> None:
-        """Answer the host itself, in place of what did so there before. Called in a thread that is at home."""
-        with self._lock, _host_sockets(place) as descriptors:
-            self._ask(lambda resolver: resolver.open(_key(place), view, descriptors))
+        """Answer the host itself at a place; where that is done already, by the same sockets. For a thread at home."""
+        with self._lock:
+            # A resolver that was begun with this place among what it is told has it: it cannot be had twice.
+            if self._ask(lambda resolver: _key(place) in resolver.served()):
+                self._ask(lambda resolver: _see(resolver, place, view))
+            else:
+                with _host_sockets(place) as descriptors:
+                    self._ask(lambda resolver: resolver.open(_key(place), view, descriptors))
             self._zone.views[place] = view
 
     def open(self, path: str, view: View, *, namespace: int, home: int) -> None:
