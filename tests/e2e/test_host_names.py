@@ -150,8 +150,18 @@ def test_an_address_that_somebody_else_has_is_said_and_everything_else_goes_on(a
 
     log = asked.log.read_text()
     assert "cannot be answered for the host at 127.0.0.77:5353: Address already in use" in log
-    assert "cannot be answered for the host at [2001:db8::53]:53: Cannot assign requested address" in log
+    assert "the host has no address 2001:db8::53: names are answered there as soon as it has" in log
     assert ask(asked.machine, LISTENER6, "db", "A") == ["NOERROR", "10.82.0.9"]
+    asked.machine.host.run("ip", "addr", "add", "2001:db8::53/128", "dev", "lo", "nodad")
+    assert ask(asked.machine, "2001:db8::53", "db", "A") == ["NOERROR", "10.82.0.9"]
+    done = asked.netwright("check", check=False)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        3,
+        "the host at 127.0.0.77:5353: names are not answered in it",
+    )
+    asked.netwright("repair")
+    assert asked.netwright("check").returncode == 0
+    assert ask(asked.machine, "127.0.0.77", "-p", "5353", "db", "A") == ["NOERROR", "10.82.0.9"]
     assert len(dig(asked, "db", "db", "A")) == 1
 
 

@@ -665,6 +665,20 @@ def test_the_host_may_be_on_more_networks_than_a_packet_has_room_for(box: Sandbo
     assert ask_host("web.one", "last.network-1999") == [["10.0.0.1"], []]
 
 
+@pytest.mark.parametrize("host", ["192.0.2.53", "2001:db8::53"])
+def test_an_address_that_comes_later_is_answered_from_then_on(
+    box: Sandbox, names: Names, host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    later = Listener.parse(host)
+    names.open_host(later.place, OUTSIDE)
+    assert f"the host has no address {host}: names are answered there as soon as it has" in caplog.text
+    subprocess.run(["ip", "addr", "add", host, "dev", "lo"], check=True)
+
+    assert ask_host("web", host=later) == [["10.0.0.1"]]
+    with of_host(later, socket.SOCK_STREAM) as client:
+        assert told(by_connection(client, "web")[0]) == ["10.0.0.1"]
+
+
 def test_a_resolver_that_is_killed_is_replaced_by_one_that_answers_the_host_too(box: Sandbox, names: Names) -> None:
     for host in (HOST, HOST6):
         names.open_host(host.place, OUTSIDE)

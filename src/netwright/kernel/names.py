@@ -5,6 +5,7 @@ through any restart of the engine. What was told to the resolver is kept here as
 by another that knows as much.
 """
 
+import errno
 import logging
 import os
 import socket
@@ -27,6 +28,8 @@ _BACKLOG = 256
 _QUEUE = 1 << 21
 """Bytes of queries that may wait for the resolver, which is a second of them while it is being replaced."""
 _SO_RCVBUFFORCE = 33
+_IP_FREEBIND = 15
+"""For sockets of both families."""
 
 _NAT = """\
 add table ip netwright-dns
@@ -270,7 +273,16 @@ def _host_sockets(place: str) -> Iterator[list[int]]:
                 closing.enter_context(socket.socket(family, kind | socket.SOCK_CLOEXEC))
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)
             )
-            datagrams.bind(where)
+            try:
+                datagrams.bind(where)
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+                # At boot an address may not be there yet; one of IPv6 is tried out for a second or two before it is.
+                log.warning("the host has no address %s: names are answered there as soon as it has", listener.address)
+                for end in (datagrams, streams):
+                    end.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+                datagrams.bind(where)
             streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             streams.bind(where)
             streams.listen(_BACKLOG)
