@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from netwright.controller.comparison import lacking
-from netwright.controller.condition import FIREWALL, Condition
+from netwright.controller.condition import FIREWALL, NAMES, Condition
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall import Firewall
 from netwright.controller.forwarding import Forwarding
@@ -155,6 +155,8 @@ class Healing:
             *await self._heal_links(self._all_links() if everything else links, retry=retry or everything),
             *(await self._with.forwarding.switch_on() if forwarding or everything else ()),
         ]
+        if retry or everything:
+            await self._answer_names()
         for what in mended:
             log.warning("%s was changed by somebody else and is put back", what)
         if mended:
@@ -198,6 +200,12 @@ class Healing:
         for network in networks.values():
             sandboxes.update(endpoint.sandbox for endpoint in self._with.state.on_network(network.id))
         return await self.mend(networks, sandboxes)
+
+    async def _answer_names(self) -> None:
+        """Have names answered that could not be before."""
+        if NAMES in self._with.condition.all():
+            async with self._with.firewall.still():
+                await self._with.restoration.mend_names(await self._with.restoration.compare())
 
     def _is_damaged(self, network: Network, link: Link | None) -> bool:
         driver = self._with.drivers[network.driver]

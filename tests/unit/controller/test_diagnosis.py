@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_interface
 import pytest
 from tests.unit.controller.world import GROUP, PINS, World, differences, named, network, port, sandbox
 
+from netwright.errors import OperationFailed
 from netwright.host import ops
 from netwright.model.ports import Protocol
 
@@ -179,6 +180,26 @@ async def test_a_container_whose_namespace_is_gone_is_degraded_and_told_to_be_re
     assert {one.cure for one in await world.engine.diagnosis.check() if one.subject == "web"} == {
         "restart the container"
     }
+
+
+async def test_the_minutes_look_has_names_answered_that_could_not_be_before() -> None:
+    world = await world_with_a_container()
+    serve = world.host._carry[ops.ServeNames]
+
+    def refuse(_: ops.ServeNames) -> None:
+        raise OperationFailed("no more sockets")
+
+    world.host._carry[ops.ServeNames] = refuse
+    world.machine.zone.views.clear()
+    await world.engine.diagnosis.repair()
+    assert any("no more sockets" in fault for fault in world.engine.faults())
+    world.host._carry[ops.ServeNames] = serve
+
+    world.engine.healing._retry = True
+    await world.engine.healing._repair()
+
+    assert world.engine.faults() == []
+    assert await world.engine.diagnosis.check() == ()
 
 
 async def test_the_minutes_look_mends_what_could_not_be_mended_before() -> None:
