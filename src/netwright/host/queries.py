@@ -122,12 +122,14 @@ class ExplainName(Query[Explanation], frozen=True, kw_only=True):
 class NameCounts(Struct, frozen=True, kw_only=True):
     """What has happened in a namespace since its names are answered.
 
-    `forwards` of its queries went to servers, which took `seconds` in all; `cached` are answers that servers had given
-    before. `failures` could not be answered, `refused` were too many at once, `malformed` were no queries.
+    The kernel has answered `in_kernel` of its queries by itself; `forwards` went to servers, which took `seconds` in
+    all; `cached` are answers that servers had given before. `failures` could not be answered, `refused`
+    were too many at once, `malformed` were no queries.
     """
 
     netns: str
     queries: int = 0
+    in_kernel: int = 0
     forwards: int = 0
     cached: int = 0
     failures: int = 0

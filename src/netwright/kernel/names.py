@@ -204,10 +204,11 @@ class Names(Tending[ResolverClient]):
 
 
 def _counts(line: str, directory: str) -> NameCounts:
-    key, queries, forwards, cached, failures, refused, malformed, seconds = line.split(" ")
+    key, queries, in_kernel, forwards, cached, failures, refused, malformed, seconds = line.split(" ")
     return NameCounts(
         netns=f"{directory}/{key}",
         queries=int(queries),
+        in_kernel=int(in_kernel),
         forwards=int(forwards),
         cached=int(cached),
         failures=int(failures),

@@ -27,7 +27,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 
 
-_NAME_FIGURES = ("queries", "forwards", "cached", "failures", "refused", "malformed")
+_NAME_FIGURES = ("queries", "in_kernel", "forwards", "cached", "failures", "refused", "malformed")
 
 
 class Metrics:
@@ -62,7 +62,8 @@ class Metrics:
 
         self._names = Counter(
             "netwright_dns",
-            "What happened to names in containers: queries, of them forwards, cached, failures, refused, malformed.",
+            "What happened to names in containers: queries, of them in_kernel, forwards, cached, failures, refused, "
+            "malformed.",
             ["what"],
             registry=self._registry,
         )

@@ -73,6 +73,7 @@ class NameRoutes:
                     container=container.id,
                     name=container.name,
                     queries=counts.queries,
+                    in_kernel=counts.in_kernel,
                     forwards=counts.forwards,
                     cached=counts.cached,
                     failures=counts.failures,

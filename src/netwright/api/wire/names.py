@@ -25,6 +25,7 @@ class NamesCounted(Shape, kw_only=True):
     container: str
     name: str
     queries: int
+    in_kernel: int
     forwards: int
     cached: int
     failures: int

@@ -24,18 +24,22 @@ Known = Prepared | Turns | Query
 
 
 class Counts:
-    """What has happened in a sandbox so far. `seconds` is the time in which servers have answered `forwards`."""
+    """What has happened in a sandbox so far.
 
-    __slots__ = ("cached", "failures", "forwards", "malformed", "queries", "refused", "seconds")
+    Of the `queries` the kernel has answered `in_kernel` by itself. `seconds` is the time in which servers have answered
+    `forwards`.
+    """
+
+    __slots__ = ("cached", "failures", "forwards", "in_kernel", "malformed", "queries", "refused", "seconds")
 
     def __init__(self) -> None:
-        self.queries = self.forwards = self.cached = self.failures = self.refused = self.malformed = 0
+        self.queries = self.in_kernel = self.forwards = self.cached = self.failures = self.refused = self.malformed = 0
         self.seconds = 0.0
 
     def __str__(self) -> str:
         return (
-            f"{self.queries} {self.forwards} {self.cached} {self.failures} {self.refused} {self.malformed} "
-            f"{self.seconds:.6f}"
+            f"{self.queries} {self.in_kernel} {self.forwards} {self.cached} {self.failures} {self.refused} "
+            f"{self.malformed} {self.seconds:.6f}"
         )
 
 
@@ -93,7 +97,9 @@ class Station:
     def figures(self) -> str:
         """Return what has happened, with what the kernel has answered."""
         if self.shortcut is not None:
-            self.counts.queries += self.shortcut.news()
+            news = self.shortcut.news()
+            self.counts.queries += news
+            self.counts.in_kernel += news
         return str(self.counts)
 
     def learn(self, tail: bytes, known: Known) -> None:

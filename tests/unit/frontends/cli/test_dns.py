@@ -47,9 +47,9 @@ def test_where_the_host_is_not_answered_it_is_said_what_to_do(engine: FakeEngine
 
 
 def test_figures_are_shown_by_container(engine: FakeEngine) -> None:
-    figures = {"Queries": 9, "Forwards": 4, "Cached": 1, "Failures": 0, "Refused": 0, "Malformed": 0}
+    figures = {"Queries": 9, "InKernel": 3, "Forwards": 4, "Cached": 1, "Failures": 0, "Refused": 0, "Malformed": 0}
     engine.on("GET /netwright/dns", Answer(json=[{"Name": "web", **figures, "ForwardSeconds": 0.01}]))
     result = netwright(engine, "dns", "stats")
 
-    assert result.lines[0].split()[:3] == ["CONTAINER", "QUERIES", "FORWARDED"]
-    assert result.lines[1].split() == ["web", "9", "4", "1", "0", "0", "0", "2.5ms"]
+    assert result.lines[0].split()[:5] == ["CONTAINER", "QUERIES", "IN", "KERNEL", "FORWARDED"]
+    assert result.lines[1].split() == ["web", "9", "3", "4", "1", "0", "0", "0", "2.5ms"]

@@ -9,6 +9,7 @@ from netwright.frontends.cli.rows import FORMAT, JSON, NO_TRUNC, Listing, Row, s
 _COLUMNS = {
     "Name": "CONTAINER",
     "Queries": "QUERIES",
+    "InKernel": "IN KERNEL",
     "Forwards": "FORWARDED",
     "Cached": "CACHED",
     "Failures": "FAILED",
