@@ -17,7 +17,7 @@ from attach_inside import BRIDGE, running_engine, stack_feed
 
 from netwright.controller.api import SandboxRequest
 from netwright.controller.engine import NetworkEngine
-from netwright.controller.healing import SPACING
+from netwright.controller.repair.healing import SPACING
 from netwright.kernel.own_processes import OwnProcesses
 from netwright.kernel.ruleset_feed import RulesetFeed
 from netwright.model.names import new_id

@@ -34,7 +34,7 @@ from netwright.containers.layout import Layout
 from netwright.containers.processes import become_reaper, raise_file_limit
 from netwright.containers.upkeep import Upkeep
 from netwright.controller.engine import EngineSettings, NetworkEngine, has_ipv6, host_ports
-from netwright.controller.names import NameRules
+from netwright.controller.naming.names import NameRules
 from netwright.controller.predefined import DefaultBridge
 from netwright.errors import InvalidInput, NotFound
 from netwright.firewall.api import FirewallSettings

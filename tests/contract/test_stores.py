@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.controller.forwarding import HostChange
+from netwright.controller.firewall.forwarding import HostChange
 from netwright.model.names import new_id
 from netwright.model.network import Sandbox
 from netwright.store.api import Delete, Put, Store

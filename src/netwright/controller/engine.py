@@ -5,41 +5,41 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from netwright.controller.addressing import Addressing
+from netwright.controller.addresses.addressing import Addressing
+from netwright.controller.addresses.foreign_routes import ForeignRoutes
+from netwright.controller.addresses.ipam_plugins import IpamPlugins
+from netwright.controller.addresses.leases import Leases
+from netwright.controller.addresses.neighbours import Neighbours
+from netwright.controller.addresses.overlaps import Overlaps
+from netwright.controller.addresses.remote_ipam import RemoteIpam
 from netwright.controller.afterwards import Afterwards
 from netwright.controller.announcing import Announcing
-from netwright.controller.backend import settle
-from netwright.controller.condition import FIREWALL, NAMES, Condition
-from netwright.controller.diagnosis import Diagnosis, DiagnosisCollaborators
 from netwright.controller.events import NetworkEvents
-from netwright.controller.firewall import Firewall
-from netwright.controller.foreign_routes import ForeignRoutes
-from netwright.controller.forwarding import Forwarding
-from netwright.controller.healing import Healing, HealingCollaborators
-from netwright.controller.host_names import HostNames
-from netwright.controller.ipam_plugins import IpamPlugins
-from netwright.controller.lan import Lan
-from netwright.controller.leases import Leases
-from netwright.controller.leftovers import Leftovers
-from netwright.controller.link_dns import LinkDns
-from netwright.controller.name_questions import NameQuestions
-from netwright.controller.names import NameRules
-from netwright.controller.neighbours import Neighbours
+from netwright.controller.firewall.backend import settle
+from netwright.controller.firewall.forwarding import Forwarding
+from netwright.controller.firewall.lan import Lan
+from netwright.controller.firewall.source_sets import SourceSets
+from netwright.controller.firewall.writer import Firewall
+from netwright.controller.firewall.zones import Zones
+from netwright.controller.naming.host_names import HostNames
+from netwright.controller.naming.link_dns import LinkDns
+from netwright.controller.naming.names import NameRules
+from netwright.controller.naming.questions import NameQuestions
 from netwright.controller.networks import NetworkCollaborators, Networks
-from netwright.controller.overlaps import Overlaps
 from netwright.controller.own_links import OwnLinks
 from netwright.controller.predefined import DefaultBridge, Predefined
 from netwright.controller.publishing import Publishing
-from netwright.controller.remote_ipam import RemoteIpam
+from netwright.controller.repair.condition import FIREWALL, NAMES, Condition
+from netwright.controller.repair.diagnosis import Diagnosis, DiagnosisCollaborators
+from netwright.controller.repair.healing import Healing, HealingCollaborators
+from netwright.controller.repair.leftovers import Leftovers
+from netwright.controller.repair.restore import Restoration
 from netwright.controller.requests import DEFAULT_BRIDGE
 from netwright.controller.reservations import Reservations
-from netwright.controller.restore import Restoration
 from netwright.controller.sandboxes import Collaborators, Sandboxes
 from netwright.controller.shape import Means
-from netwright.controller.source_sets import SourceSets
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
-from netwright.controller.zones import Zones
 from netwright.drivers import builtin
 from netwright.drivers.bridge import BridgeSettings
 from netwright.drivers.option_names import OptionNames

@@ -13,22 +13,22 @@ from ipaddress import ip_network
 from msgspec import structs
 
 from netwright.controller import configurations
-from netwright.controller.addressing import Addressing
+from netwright.controller.addresses.addressing import Addressing
+from netwright.controller.addresses.foreign_routes import ForeignRoutes
+from netwright.controller.addresses.overlaps import Overlaps
 from netwright.controller.announcing import Announcing
 from netwright.controller.api import NO_SWARM, Attachment, NetworkRequest
 from netwright.controller.events import NetworkEvents
-from netwright.controller.firewall import Firewall
-from netwright.controller.foreign_routes import ForeignRoutes
-from netwright.controller.host_names import HostNames
-from netwright.controller.leftovers import Leftovers
-from netwright.controller.link_dns import LinkDns
-from netwright.controller.overlaps import Overlaps
+from netwright.controller.firewall.writer import Firewall
+from netwright.controller.firewall.zones import Zones
+from netwright.controller.naming.host_names import HostNames
+from netwright.controller.naming.link_dns import LinkDns
 from netwright.controller.own_links import OwnLinks
+from netwright.controller.repair.leftovers import Leftovers
 from netwright.controller.requests import HOST, NONE, PREDEFINED
 from netwright.controller.state import State
 from netwright.controller.teardown import carry_out_all
 from netwright.controller.together import both
-from netwright.controller.zones import Zones
 from netwright.drivers.api import Driver
 from netwright.drivers.option_names import OptionNames
 from netwright.errors import Conflict, Forbidden, InvalidInput, NotFound, TeardownFailed

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface
 
-from netwright.controller.addressing import Addressing
+from netwright.controller.addresses.addressing import Addressing
 from netwright.drivers.api import Driver
 from netwright.drivers.endpoint_options import interface_name
 from netwright.errors import InvalidInput

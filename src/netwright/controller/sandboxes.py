@@ -23,20 +23,20 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from netwright.controller.addresses.neighbours import Neighbours
 from netwright.controller.announcing import Announcing
 from netwright.controller.api import Attachment, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
-from netwright.controller.firewall import Firewall
-from netwright.controller.host_names import HostNames
-from netwright.controller.leftovers import Leftovers
+from netwright.controller.firewall.source_sets import SourceSets
+from netwright.controller.firewall.writer import Firewall
 from netwright.controller.locks import KeyedLocks
-from netwright.controller.names import NameChange
-from netwright.controller.neighbours import Neighbours
+from netwright.controller.naming.host_names import HostNames
+from netwright.controller.naming.names import NameChange
 from netwright.controller.publishing import Publishing
+from netwright.controller.repair.leftovers import Leftovers
 from netwright.controller.requests import HOST, check_spec, check_together
 from netwright.controller.reservations import Reservations
 from netwright.controller.shape import Change, Means, difference, inheriting, sysctl_ops
-from netwright.controller.source_sets import SourceSets
 from netwright.controller.state import Row, State
 from netwright.controller.teardown import carry_out_all
 from netwright.controller.together import both

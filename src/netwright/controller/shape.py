@@ -11,8 +11,8 @@ from dataclasses import replace
 from msgspec import Struct, field, structs
 
 from netwright.controller import gateways
-from netwright.controller import names as naming
 from netwright.controller.api import Attachment
+from netwright.controller.naming import names as naming
 from netwright.drivers.api import Driver
 from netwright.firewall.intent import EndpointIntent, Intent
 from netwright.host.ops import ForgetFlows, Op, RelayPort, ReleasePort, SetLinkUp, SetSysctl

@@ -3,7 +3,7 @@
 An engine that switches IP forwarding on must keep the host from routing for strangers as it did not before. Another
 engine's bridges are no strangers, and an engine cannot look into the tables of another: so all of them enter their
 bridges into one set here, and whoever switched forwarding on puts the rule beside it. The last engine that is
-uninstalled takes the table along (`controller.firewall`).
+uninstalled takes the table along (`controller.firewall.writer`).
 """
 
 from netwright.firewall.api import FirewallSettings

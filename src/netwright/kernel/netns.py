@@ -3,7 +3,7 @@
 A thread is in one network namespace at a time, and what it opens there stays there: a socket made inside a namespace
 can be used from anywhere afterwards. So a visit is short: in, open what is needed, out. Only worker threads visit; the
 main thread never moves. A thread that cannot return home would do the host's work in a container: the process then
-ends at once, and the next start repairs what was left (`controller.restore`).
+ends at once, and the next start repairs what was left (`controller.repair.restore`).
 """
 
 import contextlib

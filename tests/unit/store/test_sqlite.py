@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.controller.forwarding import HostChange
+from netwright.controller.firewall.forwarding import HostChange
 from netwright.errors import SystemFailure
 from netwright.store.api import Put
 from netwright.store.sqlite import LAYOUT, SqliteStore

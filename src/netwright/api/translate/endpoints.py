@@ -7,7 +7,7 @@ from msgspec import UNSET
 from netwright.api.versions import CLEAN_ALIASES, ENABLE_IPV4, SEVERAL_ENDPOINTS, ApiVersion
 from netwright.api.wire.networks import EndpointIpam, EndpointSettings
 from netwright.controller.api import Attachment
-from netwright.controller.names import names_of
+from netwright.controller.naming.names import names_of
 from netwright.errors import InvalidInput
 from netwright.model.addressing import IPAddress, Mac, parse_interface_address
 from netwright.model.names import short

@@ -1,0 +1,1 @@
+"""Names of containers: who sees which, in sandboxes and on the host."""
