@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from netwright.dns.explain import Explanation
 from netwright.dns.zone import Member, View, Zone
@@ -248,7 +247,7 @@ def _request(op: ops.Op) -> str:
 
 def _key(path: str) -> str:
     """Return what the resolver calls a sandbox: the name of its namespace, which has no spaces."""
-    return Path(path).name
+    return path.rpartition("/")[2]
 
 
 def _tell(resolver: ResolverClient, zone: Zone) -> None:

@@ -46,6 +46,15 @@ def test_a_sequence_number_is_written_into_its_place() -> None:
     assert encoded[8:12] == struct.pack("=I", 0x01020304)
 
 
+@pytest.mark.parametrize("flags", [0, wire.NLM_F_ACK])
+def test_a_message_is_acknowledged_as_it_is_wanted(flags: int) -> None:
+    encoded = wire.message(18, flags | wire.NLM_F_CREATE, b"")
+    wire.acknowledge(encoded, wanted=False)
+    assert encoded == wire.message(18, wire.NLM_F_CREATE, b"")
+    wire.acknowledge(encoded, wanted=True)
+    assert encoded == wire.message(18, wire.NLM_F_CREATE | wire.NLM_F_ACK, b"")
+
+
 @given(st.dictionaries(st.integers(1, 0x3FFF), st.binary(max_size=40), max_size=8))
 def test_attributes_come_back_as_they_were(wanted: dict[int, bytes]) -> None:
     encoded = b"".join(wire.attribute(kind, value) for kind, value in wanted.items())

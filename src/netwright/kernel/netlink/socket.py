@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 import struct
+import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from types import TracebackType
@@ -18,6 +19,7 @@ from netwright.kernel.netlink.wire import (
     NLM_F_DUMP_INTR,
     NLMSG_DONE,
     NLMSG_ERROR,
+    acknowledge,
     as_text,
     attributes,
     messages,
@@ -70,7 +72,6 @@ class NetlinkSocket:
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
         self._socket.bind((0, 0))
         self._sequence = 0
-        self._buffer = bytearray(_DATAGRAM)
 
     def close(self) -> None:
         """End the conversation."""
@@ -89,10 +90,10 @@ class NetlinkSocket:
         return self._socket.fileno()
 
     def request(self, batch: Sequence[bytearray], *, content: Collection[int] = ()) -> None:
-        """Send messages in one system call and await the kernel's acknowledgement of each.
+        """Send messages in one system call and wait until the kernel has worked through them.
 
-        The kernel works through the batch even after a failure. Raises NetlinkError for the first that it refused,
-        except with an error number in `content`: those say that it is so already.
+        It goes on even after a failure. Raises NetlinkError for the first that it refused, except with an error number
+        in `content`: those say that it is so already.
         """
         refused = [refusal for refusal in self.refusals(batch).values() if refusal.errno not in content]
         if refused:
@@ -100,9 +101,9 @@ class NetlinkSocket:
 
     def refusals(self, batch: Sequence[bytearray]) -> dict[int, NetlinkError]:
         """Send messages in one system call and return what the kernel has refused, by its place in the batch."""
-        waiting = {self._number(encoded): place for place, encoded in enumerate(batch)}
+        places = self._numbered(batch)
         self._socket.send(b"".join(batch))
-        return self._acknowledged(waiting)
+        return self._refused(places)
 
     def transact(self, begin: bytearray, batch: Sequence[bytearray], end: bytearray) -> None:
         """Send messages of nfnetlink as one transaction: all or none (nfnetlink_rcv_batch).
@@ -110,24 +111,38 @@ class NetlinkSocket:
         Raises NetlinkError for the first that was refused, or with the place WHOLE where the transaction was.
         """
         opening = self._number(begin)
-        waiting = {self._number(encoded): place for place, encoded in enumerate(batch)}
+        places = self._numbered(batch)
         self._number(end)
         self._socket.send(b"".join((begin, *batch, end)))
         # What is refused as a whole is answered to the opening message alone, which else has no answer.
-        refused = self._acknowledged(waiting, opening)
+        refused = self._refused(places, opening)
         if refused:
             raise refused[min(refused)]
 
-    def _acknowledged(self, waiting: dict[int, int], opening: int | None = None) -> dict[int, NetlinkError]:
-        """Wait until each message is answered, or all at once by the opening one; return the refusals by place."""
+    def _numbered(self, batch: Sequence[bytearray]) -> dict[int, int]:
+        """Give messages numbers and return their places; of those that go well the last alone is acknowledged.
+
+        The kernel answers in order, and what it refuses it answers whether it was asked to or not.
+        """
+        for encoded in batch[:-1]:
+            acknowledge(encoded, wanted=False)
+        for encoded in batch[-1:]:
+            acknowledge(encoded, wanted=True)
+        return {self._number(encoded): place for place, encoded in enumerate(batch)}
+
+    def _refused(self, places: dict[int, int], opening: int | None = None) -> dict[int, NetlinkError]:
+        """Wait until the last message is answered, or all at once by the opening one; return the refusals by place."""
         refused: dict[int, NetlinkError] = {}
-        while waiting and WHOLE not in refused:
+        last = next(reversed(places), None)
+        answered = last is None
+        while not answered:
             for kind, flags, sequence, body in self._receive():
-                if kind != NLMSG_ERROR or (sequence not in waiting and sequence != opening):
+                if kind != NLMSG_ERROR or (sequence not in places and sequence != opening):
                     continue
-                place = waiting.pop(sequence, WHOLE)
+                place = places.get(sequence, WHOLE)
                 if (refusal := _refusal(flags, body, place)) is not None:
                     refused[place] = refusal
+                answered = answered or sequence == last or place == WHOLE
         return refused
 
     def get(self, encoded: bytearray) -> bytes:
@@ -178,10 +193,27 @@ class NetlinkSocket:
 
     def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
         """Wait for a datagram and return its messages: (type, flags, sequence, body) of each."""
-        length, _, flags, _ = self._socket.recvmsg_into([self._buffer])
+        buffer = _buffer()
+        length, _, flags, _ = self._socket.recvmsg_into([buffer])
         if flags & _MSG_TRUNC:
             raise NetlinkError(errno.EMSGSIZE, f"the kernel answered with more than {_DATAGRAM} bytes")
-        return messages(bytes(memoryview(self._buffer)[:length]))
+        return messages(bytes(memoryview(buffer)[:length]))
+
+
+def _buffer() -> bytearray:
+    """Return the room for a datagram that a thread has: a conversation in a namespace may be of one message."""
+    try:
+        return _room.buffer
+    except AttributeError:
+        buffer = _room.buffer = bytearray(_DATAGRAM)
+        return buffer
+
+
+class _Room(threading.local):
+    buffer: bytearray
+
+
+_room = _Room()
 
 
 def _refusal(flags: int, body: bytes, place: int = 0, *, header: bool = True) -> NetlinkError | None:

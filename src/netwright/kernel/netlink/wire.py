@@ -25,6 +25,7 @@ HEADER = struct.Struct("=IHHII")
 """Length, type, flags, sequence number, port id."""
 
 _ATTRIBUTE = struct.Struct("=HH")
+_U16 = struct.Struct("=H")
 _U32 = struct.Struct("=I")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 
@@ -62,6 +63,12 @@ def message(kind: int, flags: int, body: bytes) -> bytearray:
 def number_message(encoded: bytearray, sequence: int) -> None:
     """Write a sequence number into a message."""
     _U32.pack_into(encoded, 8, sequence)
+
+
+def acknowledge(encoded: bytearray, *, wanted: bool) -> None:
+    """Have a message acknowledged, or answered only where it is refused."""
+    (flags,) = _U16.unpack_from(encoded, 6)
+    _U16.pack_into(encoded, 6, flags | NLM_F_ACK if wanted else flags & ~NLM_F_ACK)
 
 
 def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
