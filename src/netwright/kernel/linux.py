@@ -9,7 +9,6 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar, cast
@@ -17,6 +16,7 @@ from typing import Any, TypeVar, cast
 from netwright.errors import OperationFailed
 from netwright.host import ops, queries
 from netwright.host.handover import carry_out
+from netwright.host.threads import Threads
 from netwright.kernel import conntrack, iptables, links, mounts, neighbours, netns, sysctl
 from netwright.kernel.announce import Announcer
 from netwright.kernel.files import read_text
@@ -48,19 +48,15 @@ class LinuxHost:
         self._announcer = Announcer()
         self._local = threading.local()
         self._workers: list[Worker] = []
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="kernel", initializer=self._start_worker)
+        self._pool = Threads(WORKERS, "kernel")
         # Programs and deletions that make the kernel wait must not hold up the batches of others.
-        self._slow = ThreadPoolExecutor(2, thread_name_prefix="kernel-slow", initializer=self._start_worker)
+        self._slow = Threads(2, "kernel-slow")
         self._reaping = threading.Event()
         self._carry = self._operations()
         self._carry_together = self._operations_together()
         self._answer = self._questions()
         # What an earlier engine parked and did not come to reap.
         self._reap_soon()
-
-    def _start_worker(self) -> None:
-        self._local.worker = Worker()
-        self._workers.append(self._local.worker)
 
     def do(self, batch: Sequence[ops.Op]) -> Awaitable[None]:
         """Carry out operations in order, from now on. Raises OperationFailed when awaited.
@@ -70,20 +66,22 @@ class LinuxHost:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if batch:
             pool = self._slow if any(isinstance(op, _SLOW) for op in batch) else self._pool
-            pool.submit(carry_out, done, partial(self._run, tuple(batch)))
+            pool.submit(partial(carry_out, done, partial(self._run, tuple(batch))))
         else:
             done.set_result(None)
         return done
 
     async def ask(self, query: queries.Query[T]) -> T:
         """Answer a question. Raises OperationFailed."""
-        return cast("T", await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, query))
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._pool.submit(partial(carry_out, answer, partial(self._ask, query)))
+        return await answer
 
     def close(self) -> None:
         """Finish what is under way and end the threads; what lives in the kernel and the keeper stays."""
         self._announcer.close()
-        self._pool.shutdown()
-        self._slow.shutdown()
+        self._pool.close()
+        self._slow.close()
         for worker in self._workers:
             worker.close()
         self._ports.leave()
@@ -141,12 +139,23 @@ class LinuxHost:
                     log.error("could not take back %s: %s", op, failure)
 
     def _begin(self) -> Batch:
-        return Batch(self._local.worker)
+        return Batch(getattr(self._local, "worker", None) or self._new_worker())
 
-    def _ask(self, query: queries.Query[Any]) -> Any:
+    def _new_worker(self) -> Worker:
+        """Return what a thread keeps, at its first batch. Raises OperationFailed."""
+        try:
+            worker = self._local.worker = Worker()
+        except OSError as error:
+            raise OperationFailed(
+                f"a thread cannot speak with the kernel: {error.strerror}", errno=error.errno
+            ) from error
+        self._workers.append(worker)
+        return worker
+
+    def _ask(self, query: queries.Query[T]) -> T:
         work = self._begin()
         try:
-            return self._answer[type(query)](work, query)
+            return cast("T", self._answer[type(query)](work, query))
         except NetlinkError as error:
             raise OperationFailed(f"{query}: {error.strerror}", errno=error.errno) from error
         finally:
