@@ -37,7 +37,7 @@ class Transaction:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._inverses: list[Op] = []
+        self._done: list[Op] = []
         self._under_way: dict[asyncio.Future[None], Sequence[Op]] = {}
 
     def do(self, ops: Sequence[Op]) -> Awaitable[None]:
@@ -57,10 +57,9 @@ class Transaction:
             raise failure
 
     def _remember(self, work: "asyncio.Future[None]") -> None:
-        """Note what takes back what was done."""
+        """Note what was done."""
         ops, failure = self._under_way.pop(work), work.exception()
-        done = failure.done if isinstance(failure, OperationFailed) else len(ops)
-        self._inverses.extend(back for op in ops[:done] if (back := op.inverse()) is not None)
+        self._done.extend(ops[: failure.done] if isinstance(failure, OperationFailed) else ops)
 
     async def ask(self, query: Query[T]) -> T:
         """Answer a question."""
@@ -71,7 +70,7 @@ class Transaction:
         for op in reversed(ops):
             if (back := op.inverse()) is not None:
                 await self._host.do([back])
-                self._inverses.remove(back)
+                self._done.remove(op)
 
     async def roll_back(self) -> list[str]:
         """Take back everything, newest first; return what could not be taken back, in words."""
@@ -79,12 +78,12 @@ class Transaction:
         for work in tuple(self._under_way):  # nobody came to wait for it
             await outlasted(work)
             self._remember(work)
-        while self._inverses:
-            op = self._inverses.pop()
+        while self._done:
+            back = self._done.pop().inverse()
             try:
-                await self._host.do([op])
+                await self._host.do([] if back is None else [back])
             except OperationFailed as failure:
-                failures.append(f"{op}: {failure}")
+                failures.append(f"{back}: {failure}")
         return failures
 
 
