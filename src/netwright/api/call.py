@@ -115,6 +115,6 @@ def encoded(body: bytes) -> Whole:
     return Whole(body)
 
 
-def empty(status: int = 204) -> web.Response:
+def empty(status: int = 204) -> Whole:
     """Return an answer without a body."""
-    return web.Response(status=status)
+    return Whole(b"", status)

@@ -51,8 +51,10 @@ class Whole(web.StreamResponse):
         if transport is None or transport.is_closing():
             raise ConnectionResetError
         head = _head(self.status)
+        if self.content:
+            head += f"Content-Type: {self._type}\r\n"
         if self.status not in {204, 304}:
-            head += f"Content-Type: {self._type}\r\nContent-Length: {len(self.content)}\r\n"
+            head += f"Content-Length: {len(self.content)}\r\n"
         if not self._stays:
             head += "Connection: close\r\n"
         body = b"" if self._request.method == "HEAD" else self.content

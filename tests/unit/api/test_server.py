@@ -68,6 +68,18 @@ async def test_nothing_to_do_has_a_status_and_no_body(engine: FakeEngine, http: 
     assert await http.call("POST", "/containers/web/start") == (304, b"")
 
 
+@pytest.mark.parametrize(("status", "length"), [(200, "0"), (201, "0"), (204, None)])
+async def test_an_answer_without_a_body_has_no_type(engine: FakeEngine, status: int, length: str | None) -> None:
+    async def nothing(_: Call) -> web.StreamResponse:
+        return empty(status)
+
+    async with TestClient(TestServer(engine.application(Route("POST", "/nothing", nothing)))) as client:
+        answer = await client.post("/nothing")
+
+    assert (answer.status, answer.headers.get("Content-Length")) == (status, length)
+    assert "Content-Type" not in answer.headers
+
+
 async def test_a_fault_of_ours_is_logged_whole_and_told(engine: FakeEngine, caplog: pytest.LogCaptureFixture) -> None:
     async def fail(_: Call) -> web.StreamResponse:
         raise ZeroDivisionError("oh")
