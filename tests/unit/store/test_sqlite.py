@@ -1,15 +1,20 @@
 """The store on disk: what it refuses to open, and what it does when the disk refuses."""
 
 import asyncio
+import errno
+import os
+import shutil
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
 from netwright.controller.firewall.forwarding import HostChange
 from netwright.errors import SystemFailure
+from netwright.store import sqlite
 from netwright.store.api import Put
-from netwright.store.sqlite import LAYOUT, SqliteStore
+from netwright.store.sqlite import LAYOUT, ROOM, SqliteStore
 
 
 def put(key: str, before: str = "0") -> Put:
@@ -74,4 +79,55 @@ async def test_a_disk_that_is_full_is_told_to_each_and_harms_nothing_that_was_th
     store._connection.execute("PRAGMA max_page_count = 100000")
     await store.commit([put("b", "x" * 100_000)])
     assert list(store.load(HostChange)) == ["a", "b"]
+    store.close()
+
+
+async def test_a_log_that_was_given_room_keeps_all_of_it_through_a_kill(tmp_path: Path) -> None:
+    store, copy = SqliteStore(tmp_path / "state.db"), tmp_path / "as it was"
+    wal = tmp_path / "state.db-wal"
+    await store.commit([put("before")])
+    store._make_room(wal)
+    await store.commit([put("after")])
+
+    copy.mkdir()
+    for name in ("state.db", "state.db-wal"):  # what a kill at this moment leaves
+        shutil.copyfile(tmp_path / name, copy / name)
+    again = SqliteStore(copy / "state.db")
+
+    assert wal.stat().st_size == ROOM
+    assert list(again.load(HostChange)) == ["before", "after"]
+    again.close()
+    store.close()
+
+
+async def test_a_log_without_commits_for_a_while_is_given_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, given = threading.Event(), list[Path]()
+
+    def make_room(_: SqliteStore, wal: Path) -> None:
+        given.append(wal)
+        made.set()
+
+    monkeypatch.setattr(sqlite, "PAUSE", 0.0)
+    monkeypatch.setattr(SqliteStore, "_make_room", make_room)
+    store = SqliteStore(tmp_path / "state.db")
+    assert made.wait(60)
+    await store.commit([put("a")])
+    store.close()
+    assert set(given) == {tmp_path / "state.db-wal"}
+
+
+async def test_a_full_disk_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, wal = SqliteStore(tmp_path / "state.db"), tmp_path / "state.db-wal"
+    await store.commit([put("before")])
+    size = wal.stat().st_size
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    store._make_room(wal)
+    await store.commit([put("after")])
+
+    assert size < wal.stat().st_size < ROOM
+    assert list(store.load(HostChange)) == ["before", "after"]
     store.close()
