@@ -114,12 +114,21 @@ def view(engine: Engine) -> dict[str, Any]:
             "ports": one["NetworkSettings"]["Ports"] if running else None,
             "wishes": one["HostConfig"]["PortBindings"],
             "volumes": len(one["Mounts"]),
+            "hosts file": _names_itself(one) if running else None,
         }
     _, volumes = engine.call("GET", "/volumes")
     assert isinstance(volumes, dict)
     for number, _ in enumerate(volumes["Volumes"] or ()):
         found[f"volume {number}"] = True
     return found
+
+
+def _names_itself(one: dict[str, Any]) -> bool:
+    """Tell whether the hosts file of a container names just the addresses that it has."""
+    networks = one["NetworkSettings"]["Networks"].values()
+    own = {network[key] for network in networks for key in ("IPAddress", "GlobalIPv6Address")} - {""}
+    lines = [line.split() for line in Path(one["HostsPath"]).read_text().splitlines()]
+    return own == {words[0] for words in lines if words[1:] == [one["Config"]["Hostname"]]}
 
 
 def footprint(engine: Engine) -> dict[str, Any]:

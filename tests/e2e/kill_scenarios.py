@@ -70,7 +70,7 @@ class Scenario:
 
 def stopped(view: dict[str, Any]) -> dict[str, Any]:
     """Return a view with container web ended: what a kill in the middle of a restart leaves."""
-    return {**view, "container web": {**view["container web"], "status": "exited", "ports": None}}
+    return {**view, "container web": {**view["container web"], "status": "exited", "ports": None, "hosts file": None}}
 
 
 SCENARIOS: dict[str, Scenario] = {

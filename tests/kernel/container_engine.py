@@ -24,7 +24,7 @@ from netwright.containers.assembly import Services, Settings, assemble
 from netwright.containers.cgroups import ROOT
 from netwright.containers.processes import become_reaper
 from netwright.containers.spec.config import CGROUP_PARENT
-from netwright.controller.api import Attachment, SandboxRequest
+from netwright.controller.api import Attachment, Beside, SandboxRequest
 from netwright.errors import NotFound
 from netwright.host.ops import CreateNamespace, DeleteNamespace, SetLinkUp
 from netwright.host.protocol import Host
@@ -100,10 +100,12 @@ class FakeSandboxes:
     async def rename(self, sandbox: Id, name: str) -> None:
         await self._put(replace(self.get(sandbox), name=name))
 
-    async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
+    async def connect(
+        self, sandbox: Id, network: str, spec: EndpointSpec, *, beside: Beside | None = None
+    ) -> Attachment:
         raise NotImplementedError
 
-    async def disconnect(self, sandbox: Id, network: str, *, force: bool) -> None:
+    async def disconnect(self, sandbox: Id, network: str, *, force: bool, beside: Beside | None = None) -> None:
         raise NotImplementedError
 
 

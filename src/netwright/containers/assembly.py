@@ -102,6 +102,7 @@ def assemble(settings: Settings, *, store: Store, sandboxes: Sandboxes, host: Ho
         layout=layout,
         host=host,
         roots=roots,
+        files=files,
         runtime=runtime,
         lives=lives,
         removal=removal,

@@ -46,6 +46,7 @@ from netwright.containers.layout import Layout
 from netwright.containers.lifecycle import is_running
 from netwright.containers.lives import Lives
 from netwright.containers.logs import read_log
+from netwright.containers.refreshing import Refreshing
 from netwright.containers.removal import Removal, behind_failure
 from netwright.containers.replay import Replayed
 from netwright.containers.restoration import Restoration
@@ -53,7 +54,7 @@ from netwright.containers.rows import Rows
 from netwright.containers.signals import parse_signal
 from netwright.containers.terminals import Terminals
 from netwright.controller.api import Sandboxes
-from netwright.errors import Conflict, InvalidInput, NetwrightError, NotFound, NotModified, SystemFailure
+from netwright.errors import Conflict, InvalidInput, NetwrightError, NotFound, NotModified
 from netwright.model.container import Container, ContainerRequest, Status
 from netwright.model.difference import Difference
 from netwright.model.names import Id, check_container_name
@@ -230,6 +231,7 @@ class Containers:
                 return
             self._lives.forget(identity)
             self._parts.forget(identity)
+            self._parts.files.forget(identity)
         self._parts.announcements.container("destroy", row)
         self._tell_removed(identity)
 
@@ -361,34 +363,16 @@ class Containers:
 
     async def connect(self, reference: str, network: str, spec: EndpointSpec) -> None:
         """Join a network, live where it runs: with its hosts file, or not at all."""
-        await self._whole(self._connect(self.get(reference), network, spec))
-
-    async def _connect(self, row: Container, network: str, spec: EndpointSpec) -> None:
-        await self._parts.sandboxes.connect(row.sandbox, network, spec)
-        try:
-            await self._refresh_files(row.id)
-        except NetwrightError:
-            await self._parts.sandboxes.disconnect(row.sandbox, network, force=True)
-            raise
+        row = self.get(reference)
+        await self._parts.sandboxes.connect(row.sandbox, network, spec, beside=self._refreshing(row.id))
 
     async def disconnect(self, reference: str, network: str, *, force: bool = False) -> None:
-        """Leave a network, live where it runs."""
-        await self._whole(self._disconnect(self.get(reference), network, force=force))
+        """Leave a network, live where it runs: with its hosts file, or not at all."""
+        row = self.get(reference)
+        await self._parts.sandboxes.disconnect(row.sandbox, network, force=force, beside=self._refreshing(row.id))
 
-    async def _disconnect(self, row: Container, network: str, *, force: bool) -> None:
-        await self._parts.sandboxes.disconnect(row.sandbox, network, force=force)
-        try:
-            await self._refresh_files(row.id)
-        except SystemFailure as failure:
-            raise SystemFailure(
-                f"{row.name} has left the network, and still names it in its files: {failure}"
-            ) from None
-
-    async def _refresh_files(self, owner: Id) -> None:
-        """Write its hosts file anew after it has joined or left a network while running."""
-        row = self._rows.get(owner)
-        if row is not None and is_running(row.state) and row.joins is None:
-            await self._parts.files.refresh(row, self._parts.sandboxes.attachments(row.sandbox))
+    def _refreshing(self, owner: Id) -> Refreshing:
+        return Refreshing(self._parts.files, self._rows, owner)
 
     async def restore(self) -> None:
         """At the engine's start: make rows and machine agree, and start what its policy wants started."""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from netwright.containers.disk import on_disk
 from netwright.containers.layout import Layout
@@ -41,23 +42,38 @@ class NameSettings:
     source: str = ""
 
 
+class Former(NamedTuple):
+    """What a file was before it was written anew, and what it is since."""
+
+    path: str
+    text: str
+    since: str
+
+    def undone(self, text: str) -> str:
+        """Return what it was, for what it is now: that, where somebody else has written it since."""
+        return self.text if text == self.since else text
+
+
 class NetworkFiles:
     """Writes the three files. They are cut and written anew, never renamed: a mounted file is that very file."""
 
     def __init__(self, layout: Layout, settings: NameSettings) -> None:
         self._layout = layout
         self._settings = settings
+        self._asking: set[Id] = set()
+        """Containers whose resolv.conf is known to name the embedded resolver, or to be somebody else's."""
 
     def paths(self, identity: Id) -> Mapping[str, str]:
         """Return for each target inside the container the path on the host."""
         directory = self._layout.container(identity)
-        return {target: str(directory / Path(target).name) for target in (RESOLV_CONF, HOSTNAME, HOSTS)}
+        return {target: f"{directory}/{target.rpartition('/')[2]}" for target in (RESOLV_CONF, HOSTNAME, HOSTS)}
 
     async def write(
         self, container: Container, attachments: Sequence[Attachment], links: Sequence[hosts.Entry]
     ) -> Mapping[str, str]:
         """Write the files of a container and return their paths. Raises InvalidInput for bad extra hosts."""
         paths = self.paths(container.id)
+        self.forget(container.id)
         await on_disk(self._write, paths, container, attachments, links)
         return paths
 
@@ -84,17 +100,24 @@ class NetworkFiles:
         own = _own_entries(container, attachments)
         return hosts.build([*extra, *links], own, ipv6=_has_loopback6(container.host))
 
-    def _resolv_conf(self, host: HostSettings, attachments: Sequence[Attachment]) -> str:
-        etc = _read(Path(resolvconf.ETC))
-        overrides = resolvconf.Overrides(
+    def _overrides(self, host: HostSettings) -> resolvconf.Overrides:
+        return resolvconf.Overrides(
             servers=tuple(map(parse_address, host.dns)) or self._settings.dns,
             search=host.dns_search or self._settings.dns_search,
             options=host.dns_options or self._settings.dns_options,
         )
+
+    def _embedded(self, host: HostSettings) -> str:
+        """Return a resolv.conf that names the embedded resolver."""
+        etc = resolvconf.parse(_read(Path(resolvconf.ETC)))
+        return resolvconf.for_embedded(etc, self._overrides(host), resolvconf.ETC)
+
+    def _resolv_conf(self, host: HostSettings, attachments: Sequence[Attachment]) -> str:
+        if self._is_embedded(attachments):
+            return self._embedded(host)
+        etc, overrides = _read(Path(resolvconf.ETC)), self._overrides(host)
         if {item.network.driver for item in attachments} <= _STACKLESS:
             return resolvconf.for_host(etc, overrides, resolvconf.ETC)
-        if self._is_embedded(attachments):
-            return resolvconf.for_embedded(resolvconf.parse(etc), overrides, resolvconf.ETC)
         source = self._settings.source or resolvconf.base_path(etc)
         base = resolvconf.parse(_read(Path(source)))
         ipv6 = any(item.endpoint.ipv6 is not None for item in attachments)
@@ -108,31 +131,52 @@ class NetworkFiles:
             for item in attachments
         )
 
-    async def refresh(self, container: Container, attachments: Sequence[Attachment]) -> None:
-        """Bring the container's own lines in its hosts file up to date; lines that somebody else wrote stay.
+    def refresh(self, container: Container, attachments: Sequence[Attachment], former: list[Former]) -> None:
+        """Bring the container's own lines in its hosts file up to date; lines that somebody else wrote stay. Blocks.
 
         With its first network of the embedded resolver its resolv.conf names that one from then on, unless somebody has
-        changed the file.
+        changed the file. What files were is noted in `former` before they are written.
         """
-        await on_disk(self._refresh, container, attachments)
-
-    def _refresh(self, container: Container, attachments: Sequence[Attachment]) -> None:
         paths = self.paths(container.id)
-        path, names = Path(paths[HOSTS]), _names(container)
-        former = _read(path)
-        kept = [line for line in former.splitlines() if tuple(line.split()[1:]) != names]
-        own = map(str, _own_entries(container, attachments))
-        rewrite(path, "\n".join([*kept, *own]) + "\n", former)
-        if self._is_embedded(attachments):
-            self._ask_embedded(Path(paths[RESOLV_CONF]), container.host, attachments)
+        edit(paths[HOSTS], lambda text: _with_own_lines(text, container, attachments), former)
+        if container.id not in self._asking and self._is_embedded(attachments):
+            self._ask_embedded(Path(paths[RESOLV_CONF]), container.host, attachments, former)
+            self._asking.add(container.id)
 
-    def _ask_embedded(self, path: Path, host: HostSettings, attachments: Sequence[Attachment]) -> None:
+    def _ask_embedded(
+        self, path: Path, host: HostSettings, attachments: Sequence[Attachment], former: list[Former]
+    ) -> None:
         """Let resolv.conf name the embedded resolver where it does not yet and is ours still."""
-        former = _read(path)
-        if resolvconf.names_embedded(former) or _read(_hash_of(path)) != _digest(former):
+        text = _read(path)
+        if resolvconf.names_embedded(text) or _read(_hash_of(path)) != _digest(text):
             return
-        rewrite(path, self._resolv_conf(host, attachments), former)
-        _remember(path)
+        becomes = self._resolv_conf(host, attachments)
+        edit(str(path), lambda _: becomes, former)
+        edit(str(_hash_of(path)), lambda _: _digest(becomes), former)
+
+    def put_back(self, identity: Id, former: Sequence[Former]) -> None:
+        """Let files of a container be what they were, where nobody else has written them since. Blocks."""
+        self.forget(identity)
+        for one in reversed(former):
+            edit(one.path, one.undone, [])
+
+    def forget(self, identity: Id) -> None:
+        """Know nothing of a container's files any more; content where nothing is known."""
+        self._asking.discard(identity)
+
+    def restore(self, container: Container, attachments: Sequence[Attachment]) -> None:
+        """Bring the files up to date after a kill in the middle of `refresh`, or of the change around it. Blocks."""
+        self.refresh(container, attachments, [])
+        if not (self._is_embedded(attachments) or {item.network.driver for item in attachments} <= _STACKLESS):
+            self._forsake_embedded(Path(self.paths(container.id)[RESOLV_CONF]), container.host, attachments)
+
+    def _forsake_embedded(self, path: Path, host: HostSettings, attachments: Sequence[Attachment]) -> None:
+        """Let resolv.conf name the embedded resolver no more where it does and is ours: its hash may be missing."""
+        text = _read(path)
+        if resolvconf.names_embedded(text) and (_read(_hash_of(path)) == _digest(text) or text == self._embedded(host)):
+            becomes = self._resolv_conf(host, attachments)
+            edit(str(path), lambda _: becomes, [])
+            _remember(path)
 
 
 def _has_loopback6(host: HostSettings) -> bool:
@@ -143,8 +187,8 @@ def _has_loopback6(host: HostSettings) -> bool:
 
 def _remember(path: Path) -> None:
     """Note what a file was written as, beside it, as Docker does."""
-    marked = _hash_of(path)
-    rewrite(marked, _digest(_read(path)), _read(marked))
+    digest = _digest(_read(path))
+    edit(str(_hash_of(path)), lambda _: digest, [])
 
 
 def _hash_of(path: Path) -> Path:
@@ -160,27 +204,46 @@ def _names(container: Container) -> tuple[str, ...]:
 
 
 def _own_entries(container: Container, attachments: Sequence[Attachment]) -> list[hosts.Entry]:
-    addresses = [
-        interface.ip
+    names = _names(container)
+    return [
+        hosts.Entry(str(interface.ip), names)
         for item in attachments
         for interface in (item.endpoint.ipv4, item.endpoint.ipv6)
         if interface is not None
     ]
-    return [hosts.Entry(str(address), _names(container)) for address in addresses]
 
 
-def rewrite(path: Path, text: str, former: str) -> None:
-    """Give a file another text than its former: the same file, since containers see it through a mount of it.
+def _with_own_lines(text: str, container: Container, attachments: Sequence[Attachment]) -> str:
+    """Return the text of a hosts file with other lines of the container's own."""
+    names = _names(container)
+    kept = [line for line in text.splitlines() if tuple(line.split()[1:]) != names]
+    return "\n".join([*kept, *map(str, _own_entries(container, attachments))]) + "\n"
 
-    It is never empty in between: whoever reads meanwhile sees the new text, perhaps with the end of a longer old one.
-    (And ext4 flushes a file to the disk that is emptied first.)
+
+def edit(path: str, change: Callable[[str], str], former: list[Former]) -> None:
+    """Give a file the text that its own is to become, and note before what it was; content where that is the same.
+
+    It stays the same file, since containers see it through a mount of it, and is never empty in between: whoever reads
+    meanwhile sees the new text, perhaps with the end of a longer old one. (And ext4 flushes a file to the disk that is
+    emptied first.)
     """
-    if text == former and path.exists():
-        return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor is no path
-        file.write(text.encode())
-        file.truncate()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        # No file object: to prepare for more than these few lines takes longer than to read and write them.
+        text = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode()
+        becomes = change(text)
+        if becomes != text:
+            former.append(Former(path, text, becomes))
+            _overwrite(descriptor, becomes.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _overwrite(descriptor: int, data: bytes) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(descriptor, data[written:], written)
+    os.ftruncate(descriptor, len(data))
 
 
 def _read(path: Path) -> str:

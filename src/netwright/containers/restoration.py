@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 from netwright.containers.announcements import Announcements
 from netwright.containers.cgroups import Cgroups
+from netwright.containers.disk import on_disk
+from netwright.containers.files import NetworkFiles
 from netwright.containers.images import Images
 from netwright.containers.layout import Layout
 from netwright.containers.lifecycle import restarts_after_exit, restarts_at_boot
@@ -37,6 +39,7 @@ class Restoration:
     layout: Layout
     host: Host
     roots: RootFileSystems
+    files: NetworkFiles
     runtime: Runtime
     lives: Lives
     removal: Removal
@@ -79,6 +82,7 @@ class Restoration:
             self.lives.watch(row, running)
             # Counted only: it is mounted, and mounting what is mounted is content.
             await self.roots.hold(row)
+            await self._restore_files(row)
             return
         conmon = self.runtime.conmon_of(row.id)
         if conmon is not None:
@@ -87,6 +91,11 @@ class Restoration:
             conmon.close()
         code = await asyncio.to_thread(exit_code, self.layout.bundle(row.id), row.id)
         await self._note_end(row, LOST if code is None else code)
+
+    async def _restore_files(self, row: Container) -> None:
+        """Let its files name the networks it is on: they may be those of a change that died with the engine."""
+        if row.joins is None:
+            await on_disk(self.files.restore, row, self.removal.sandboxes.attachments(row.sandbox))
 
     async def _note_end(self, row: Container, code: int) -> None:
         oom = self.layout.bundle(row.id).oom.exists()

@@ -4,7 +4,7 @@ Networks are named by whatever a user may write: full id, name or unambiguous id
 methods that change something are all-or-nothing: what they raise, they have taken back.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -111,6 +111,19 @@ class Networks(Protocol):
         """Remove the networks that nobody uses, but for those to spare. Raises Conflict while another prune runs."""
 
 
+class Beside(Protocol):
+    """What the layer above does for an open sandbox that changes, while the machine follows: a part of the change."""
+
+    def make(self, shape: Sequence[Attachment]) -> Awaitable[None]:
+        """Do it, from now on, for the endpoints that the sandbox is to have. The change fails with what this raises.
+
+        A crash may leave it done for rows that were not written, and undone for others.
+        """
+
+    async def take_back(self) -> None:
+        """Undo what was done of it, because the change has failed; raises nothing."""
+
+
 class Sandboxes(Protocol):
     """The network stacks and their endpoints."""
 
@@ -144,11 +157,13 @@ class Sandboxes(Protocol):
     async def rename(self, sandbox: Id, name: str) -> None:
         """Let the stack be known by another name."""
 
-    async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
-        """Join a network, live where the stack is open."""
+    async def connect(
+        self, sandbox: Id, network: str, spec: EndpointSpec, *, beside: Beside | None = None
+    ) -> Attachment:
+        """Join a network, live where the stack is open: then with what is done beside it, or not at all."""
 
-    async def disconnect(self, sandbox: Id, network: str, *, force: bool) -> None:
-        """Leave a network, live where the stack is open."""
+    async def disconnect(self, sandbox: Id, network: str, *, force: bool, beside: Beside | None = None) -> None:
+        """Leave a network, live where the stack is open: then with what is done beside it, or not at all."""
 
 
 def kind_of(networks: Sequence[Network], host_driver: str = "host") -> SandboxKind:

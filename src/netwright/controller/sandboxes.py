@@ -17,15 +17,15 @@ ever take down, so they go on to the end whatever happens.
 """
 
 import logging
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from msgspec import structs
 
 from netwright.controller.addresses.neighbours import Neighbours
 from netwright.controller.announcing import Announcing
-from netwright.controller.api import Attachment, SandboxRequest, kind_of
+from netwright.controller.api import Attachment, Beside, SandboxRequest, kind_of
 from netwright.controller.events import NetworkEvents
 from netwright.controller.firewall.source_sets import SourceSets
 from netwright.controller.firewall.writer import Firewall
@@ -179,6 +179,7 @@ class Sandboxes:
         after: Sequence[Attachment],
         *,
         first: Sequence[Op] = (),
+        beside: Beside | None = None,
     ) -> Change:
         """Go from one shape to another as a whole or not at all; return what has led there, for what is left over.
 
@@ -189,7 +190,7 @@ class Sandboxes:
         gone = [item.endpoint for item in before if item.endpoint.id not in kept]
         async with self._with.firewall.changing() as firewall:
             try:
-                async with transaction(self._with.host) as attempt:
+                async with transaction(self._with.host) as attempt, _part_of_it(beside):
                     wish = replace(becomes, open=row.open)
                     granted = await self._with.publishing.grant(attempt, wish, before or after, after)
                     change = await self._difference(before, granted, self.path(row.id))
@@ -201,7 +202,8 @@ class Sandboxes:
                     self._with.source_sets.require(becomes.ports)
                     writing = self._state.commit(put=rows, delete=gone)
                     made = [*first, *rules, *change.links, *change.ports, *change.flows]
-                    await both(writing, attempt.do([*change.names.first, *made, *change.names.last]))
+                    machine = attempt.do([*change.names.first, *made, *change.names.last])
+                    await both(writing, machine if beside is None else both(machine, beside.make(granted)))
             except BaseException:
                 added = [item for item in after if item.endpoint.id not in known]
                 await to_the_end(self._go_back(row, list(known.values()), added))
@@ -331,8 +333,10 @@ class Sandboxes:
                 raise
             self._with.publishing.put_back(after, is_open=row.open)
 
-    async def connect(self, sandbox: Id, network: str, spec: EndpointSpec) -> Attachment:
-        """Join a network, live where the stack is open."""
+    async def connect(
+        self, sandbox: Id, network: str, spec: EndpointSpec, *, beside: Beside | None = None
+    ) -> Attachment:
+        """Join a network, live where the stack is open: then with what is done beside it, or not at all."""
         async with self._locks.holding(sandbox):
             row = self._state.sandbox(sandbox)
             joined = self._state.network(network)
@@ -346,7 +350,7 @@ class Sandboxes:
                 endpoint = await attempt.endpoint(row, joined, spec, among=[item.endpoint for item in before])
                 self._refuse_gone_networks([endpoint])
                 added = Attachment(network=joined, endpoint=endpoint, sandbox=row)
-                change = await self._reshape(row, before, [*before, added])
+                change = await self._reshape(row, before, [*before, added], beside)
             if row.open:
                 self._with.events.connected(added)
             await self._let_go(row, change.released)
@@ -361,8 +365,15 @@ class Sandboxes:
             )
         check_together([*present, network])
 
-    async def disconnect(self, sandbox: Id, network: str, *, force: bool) -> None:  # noqa: ARG002 - nothing to force
-        """Leave a network, live where the stack is open; the engine keeps no endpoint that could need force."""
+    async def disconnect(
+        self,
+        sandbox: Id,
+        network: str,
+        *,
+        force: bool,  # noqa: ARG002 - the engine keeps no endpoint that could need force
+        beside: Beside | None = None,
+    ) -> None:
+        """Leave a network, live where the stack is open: then with what is done beside it, or not at all."""
         async with self._locks.holding(sandbox):
             row = self._state.sandbox(sandbox)
             left = self._state.network(network)
@@ -376,7 +387,7 @@ class Sandboxes:
                 # Docker has the article for a container that does not run only.
                 words = "to network" if row.open else "to the network"
                 raise PlainRefusal(f"container {row.owner} is not connected {words} {left.name}")
-            change = await self._reshape(row, before, [item for item in before if item is not leaving])
+            change = await self._reshape(row, before, [item for item in before if item is not leaving], beside)
             await to_the_end(self._leave(row, leaving, [*change.detached, *change.abandoned, *change.released]))
 
     async def _leave(self, row: Sandbox, leaving: Attachment, leftovers: Sequence[Op]) -> None:
@@ -423,11 +434,24 @@ class Sandboxes:
         for failure in [*failures, *(await self._with.leftovers.clear() if failures else ())]:
             log.error("%s may still hold a port that it gave up: %s", row.name, failure)
 
-    async def _reshape(self, row: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment]) -> Change:
+    async def _reshape(
+        self, row: Sandbox, before: Sequence[Attachment], after: Sequence[Attachment], beside: Beside | None
+    ) -> Change:
         """Step from one shape to another: rows, and the machine where the stack is open."""
         if row.open:
-            return await self._step(row, row, before, after)
+            return await self._step(row, row, before, after, beside=beside)
         kept = {item.endpoint.id for item in after}
         gone = [item.endpoint for item in before if item.endpoint.id not in kept]
         await self._state.commit(put=[item.endpoint for item in inheriting(after, gone)], delete=gone)
         return Change()
+
+
+@asynccontextmanager
+async def _part_of_it(beside: Beside | None) -> AsyncIterator[None]:
+    """Take back what was done beside a change where the block fails."""
+    try:
+        yield
+    except BaseException:
+        if beside is not None:
+            await to_the_end(beside.take_back())
+        raise

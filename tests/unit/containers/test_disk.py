@@ -1,5 +1,6 @@
 """What the disk refuses is said as whatever the machine refuses."""
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -22,3 +23,13 @@ async def test_what_the_disk_refuses_is_said_with_the_file_and_the_reason() -> N
         await on_disk(write)
 
     assert str(refused.value) == "/data/hosts: No space left on device"
+
+
+def test_a_child_of_a_fork_has_threads_of_its_own(tmp_path: Path) -> None:
+    asyncio.run(on_disk((tmp_path / "parent").write_text, "words"))
+    child = os.fork()
+    if child == 0:
+        asyncio.run(on_disk((tmp_path / "child").write_text, "words"))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (tmp_path / "child").read_text() == "words"
