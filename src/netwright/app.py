@@ -4,6 +4,7 @@ import hashlib
 import logging
 import secrets
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +45,7 @@ from netwright.insight.check import Check
 from netwright.insight.explain import Explain
 from netwright.ipam.default_bridge import DefaultBridgeAddresses
 from netwright.ipam.subnets import Source, sources_with
+from netwright.kernel import large_pages
 from netwright.kernel.firewalld import DBusFirewalld
 from netwright.kernel.legacy_feed import LegacyFeed
 from netwright.kernel.linux import LinuxHost
@@ -258,6 +260,7 @@ class Engine:
         self._with.network.link_dns.start()
         self._with.network.healing.start()
         await self._with.services.containers.restore()
+        threading.Thread(target=large_pages.gather, name="large-pages", daemon=True).start()
 
     def _count(self, event: Event) -> None:
         self._with.metrics.event(event.type, event.action)
