@@ -1,6 +1,7 @@
 """Work on files: in a thread of its own, and what the disk refuses is said as whatever the machine refuses."""
 
 import asyncio
+import atexit
 import os
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +18,8 @@ _THREADS = Threads(16, "disk")
 """For all files: whoever waits for a slow disk, or for a large image, keeps nobody else from theirs."""
 
 os.register_at_fork(after_in_child=_THREADS.begin_anew)
+# What is written when the engine ends is written to its end.
+atexit.register(_THREADS.close)
 
 
 def begun_on_disk(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> "asyncio.Future[T]":

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,24 @@ def test_a_child_of_a_fork_has_threads_of_its_own(tmp_path: Path) -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert (tmp_path / "child").read_text() == "words"
+
+
+ENDING = """
+import asyncio, sys, threading
+from pathlib import Path
+from netwright.containers.disk import begun_on_disk
+
+def write():
+    threading.main_thread().join()
+    Path(sys.argv[1]).write_text("whole")
+
+async def main():
+    begun_on_disk(write)
+
+asyncio.run(main())
+"""
+
+
+def test_what_is_written_when_the_process_ends_is_written_to_its_end(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", ENDING, tmp_path / "file"], check=True)
+    assert (tmp_path / "file").read_text() == "whole"
