@@ -191,7 +191,7 @@ class Sandboxes:
         async with self._with.firewall.changing() as firewall:
             try:
                 async with transaction(self._with.host) as attempt, _part_of_it(beside):
-                    wish = replace(becomes, open=row.open)
+                    wish = becomes if becomes.open == row.open else replace(becomes, open=row.open)
                     granted = await self._with.publishing.grant(attempt, wish, before or after, after)
                     change = await self._difference(before, granted, self.path(row.id))
                     rows = self._changed([becomes, *(item.endpoint for item in granted)])
