@@ -10,7 +10,7 @@ from netwright.containers.lifecycle import is_running
 from netwright.containers.rows import Rows
 from netwright.controller.api import Attachment
 from netwright.errors import SystemFailure
-from netwright.host.uncancelled import outlasted
+from netwright.host.uncancelled import to_the_end
 from netwright.model.names import Id
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,8 @@ class Refreshing:
 
 async def _settled(work: "asyncio.Future[None] | None") -> None:
     """Wait for work on files, which goes on whatever comes: not waited for, it would write after the taking back."""
-    if work is None:
-        return
-    cancellation = await outlasted(work)
-    if cancellation is not None:
-        raise cancellation from work.exception()
-    if isinstance(error := work.exception(), OSError):
-        raise SystemFailure.of(error) from error
-    work.result()
+    if work is not None:
+        try:
+            await to_the_end(work)
+        except OSError as error:
+            raise SystemFailure.of(error) from error
