@@ -9,7 +9,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,8 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from tests.kernel.companion_lab import PATIENCE, await_end, exec_root
-from tests.kernel.names_lab import (
+from tests.kernel.companion_lab import PATIENCE, await_end
+from tests.kernel.names.names_lab import (
     SEES,
     Sandbox,
     member,
@@ -54,33 +53,6 @@ dns_rrset = pytest.importorskip("dns.rrset")
 pytestmark = pytest.mark.kernel
 
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    with exec_root(tmp_path, ResolverClient) as root:
-        yield root
-
-
-@pytest.fixture
-def names(root: Path) -> Iterator[Names]:
-    names = Names(str(root))
-    yield names
-    names.leave()
-
-
-@pytest.fixture
-def sandbox(root: Path) -> Iterator[Sandbox]:
-    with contextlib.closing(Sandbox(root / "netns" / "box")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def box(sandbox: Sandbox, names: Names) -> Sandbox:
-    """Give a sandbox that is served and knows `web`."""
-    sandbox.serve(names)
-    publish(names, [member("web", "web")])
-    return sandbox
 
 
 def sockets_of(sandbox: Sandbox, names: Names) -> list[int]:

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.kernel.companion_lab import PATIENCE, exec_root
-from tests.kernel.names_lab import SEES, Sandbox, member, publish, resolver_pid, server, told
+from tests.kernel.companion_lab import PATIENCE
+from tests.kernel.names.names_lab import SEES, Sandbox, member, publish, resolver_pid, server, told
 
 from netwright.dns.zone import Joined
 from netwright.host import ops
 from netwright.kernel import bpf
 from netwright.kernel.names import Names
 from netwright.kernel.resolver import shortcuts
-from netwright.kernel.resolver.client import ResolverClient
 
 dns_message = pytest.importorskip("dns.message")
 dns_rrset = pytest.importorskip("dns.rrset")
@@ -30,28 +29,6 @@ dns_rrset = pytest.importorskip("dns.rrset")
 pytestmark = pytest.mark.kernel
 
 AT_ONCE = 50
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    with exec_root(tmp_path, ResolverClient) as root:
-        yield root
-
-
-@pytest.fixture
-def names(root: Path) -> Iterator[Names]:
-    names = Names(str(root))
-    yield names
-    names.leave()
-
-
-@pytest.fixture
-def box(root: Path, names: Names) -> Iterator[Sandbox]:
-    """Give a sandbox that is served and knows `web`."""
-    with contextlib.closing(Sandbox(root / "netns" / "box")) as box:
-        box.serve(names)
-        publish(names, [member("web", "web")])
-        yield box
 
 
 def query(name: str) -> bytes:
